@@ -1,0 +1,82 @@
+"""What a place that holds an atlas must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Blob", "Store"]
+
+
+class Blob(Protocol):
+    """One immutable object, open for reading at any offset from any thread."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return exactly `length` bytes from `offset`; fewer is a `FormatError` of kind corrupt-artifact."""
+        ...
+
+    def read_into(self, offset: int, out: npt.NDArray[np.generic]) -> None:
+        """Fill the contiguous array `out` from `offset`; a short read is an error as in `read`."""
+        ...
+
+
+class Store(Protocol):
+    """A flat key space of immutable objects. Keys are '/'-separated; a prefix is a key and a '/'."""
+
+    @property
+    def url(self) -> str:
+        """What opens this store again, in another process too (memory stores excepted)."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Return a whole object; `NotFound` when there is none."""
+        ...
+
+    def open(self, key: str) -> Blob:
+        """Open an object for ranged reads; `NotFound` when there is none."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether an object has this key."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield, sorted, the keys of all objects below `prefix`, at any depth."""
+        ...
+
+    def children(self, prefix: str) -> list[str]:
+        """Return, sorted, the next name of every key below `prefix`, each once."""
+        ...
+
+    def put_new(self, key: str, data: bytes) -> None:
+        """Write an object durably if there is none with this key, else raise `AlreadyExists`. Never partial."""
+        ...
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        """Give an empty local directory to build in. It is removed at the end unless it was published."""
+        ...
+
+    def publish(self, directory: Path, prefix: str, *, seal: str) -> bool:
+        """Make the files of a scratch directory durable objects below `prefix`, `seal` last.
+
+        Readers see nothing or everything. Returns False, and changes nothing, when the seal exists.
+        """
+        ...
+
+    def delete_prefix(self, prefix: str, *, seal: str) -> int:
+        """Delete all below `prefix`, the seal first, and return how many bytes were freed."""
+        ...
+
+    def age(self, key: str) -> float:
+        """Seconds since the object was written."""
+        ...
