@@ -1,0 +1,106 @@
+"""What an analysis was made from, and whether that is still what the commit holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from saeatlas.errors import FormatError, InvalidInput, NotFound
+from saeatlas.format.artifact import load_manifest
+from saeatlas.format.identity import SaeIdentity
+from saeatlas.format.segment import SegmentInfo
+
+if TYPE_CHECKING:
+    from saeatlas.format.commit import Entry
+    from saeatlas.storage.store import Store
+
+__all__ = ["NEEDS", "activations_content", "inputs_of", "read_identity", "read_segments", "segment_entries"]
+
+NEEDS = ("activations", "documents", "tokens")
+"""What an analysis may ask for, in the order in which inputs are listed."""
+
+_MODULUS = 1 << 128
+
+
+def segment_entries(entries: Mapping[str, Entry], sae: str) -> list[Entry]:
+    """Return the segment entries of one SAE in the order of their logical names."""
+    prefix = f"sae/{sae}/segment/"
+    return [entries[name] for name in sorted(entries) if name.startswith(prefix)]
+
+
+def read_segments(store: Store, entries: Mapping[str, Entry], sae: str) -> list[tuple[str, SegmentInfo]]:
+    """Return path and facts of every segment of one SAE, in row order."""
+    found = []
+    for entry in segment_entries(entries, sae):
+        attributes = load_manifest(store, entry.path).attributes
+        found.append((entry.path, SegmentInfo.from_json(attributes)))
+    return sorted(found, key=lambda segment: segment[1].first_row)
+
+
+def read_identity(store: Store, entries: Mapping[str, Entry], sae: str) -> SaeIdentity | None:
+    """Return what is known about an SAE, or None when the commit says nothing."""
+    entry = entries.get(f"sae/{sae}/identity")
+    if entry is None:
+        return None
+    key = f"{entry.path}/identity.json"
+    try:
+        return SaeIdentity.from_json(json.loads(store.get(key)))
+    except (ValueError, TypeError, KeyError) as error:
+        raise FormatError(
+            f"The identity of SAE '{sae}' is not readable: '{key}'",
+            hint="Run 'saeatlas verify --deep' and restore the file.",
+            kind="corrupt-artifact",
+        ) from error
+
+
+def activations_content(segments: Iterable[SegmentInfo], width: int | None) -> str:
+    """Return what identifies the activations of an SAE, whatever the codec, value type or borders of segments.
+
+    A fingerprint covers the listed entries only, so the numbers of rows and features join it: more silent
+    rows change a density, and a wider dictionary changes the length of a table.
+
+    Returns
+    -------
+    str
+        The sum of the fingerprints modulo 2^128, the sum of the rows and the number of features.
+    """
+    total, n_rows, n_features = 0, 0, width or 0
+    for info in segments:
+        total = (total + int(info.fingerprint, 16)) % _MODULUS
+        n_rows += info.n_rows
+        n_features = max(n_features, info.n_features)
+    return f"{total:032x}-{n_rows}-{n_features}"
+
+
+def inputs_of(store: Store, entries: Mapping[str, Entry], sae: str, needs: Iterable[str]) -> dict[str, str]:
+    """Return need → content for an analysis of `sae`, as the entries stand.
+
+    An analysis is current exactly when these equal the inputs in its manifest.
+
+    Raises
+    ------
+    NotFound
+        When the commit lacks one of the needs.
+    """
+    wanted = set(needs)
+    unknown = wanted - set(NEEDS)
+    if unknown:
+        raise InvalidInput(f"Unknown need: '{min(unknown)}'", hint=f"Known: {', '.join(NEEDS)}")
+    segments = [info for _, info in read_segments(store, entries, sae)]
+    if not segments:
+        raise NotFound(f"SAE '{sae}' has no activations", hint="Import them first.")
+    corpus = segments[0].corpus
+    found: dict[str, str] = {}
+    for need in NEEDS:
+        if need not in wanted:
+            continue
+        if need == "activations":
+            identity = read_identity(store, entries, sae)
+            found[need] = activations_content(segments, identity.width if identity else None)
+            continue
+        entry = entries.get(f"corpus/{corpus}/{need}")
+        if entry is None:
+            raise NotFound(f"Corpus '{corpus}' has no {need}", hint=f"Import the {need} of the corpus first.")
+        found[need] = entry.content
+    return found
