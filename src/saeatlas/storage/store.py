@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -50,11 +51,15 @@ class Store(Protocol):
         """Whether an object has this key."""
         ...
 
+    def local_path(self, key: str) -> Path | None:
+        """Return the file of an object for libraries that want a path, or None where objects are not files."""
+        ...
+
     def list(self, prefix: str) -> Iterator[str]:
         """Yield, sorted, the keys of all objects below `prefix`, at any depth."""
         ...
 
-    def children(self, prefix: str) -> list[str]:
+    def children(self, prefix: str) -> builtins.list[str]:
         """Return, sorted, the next name of every key below `prefix`, each once."""
         ...
 
@@ -73,8 +78,16 @@ class Store(Protocol):
         """
         ...
 
+    def delete(self, key: str) -> int:
+        """Delete one object and return its size in bytes; 0 when there is none."""
+        ...
+
     def delete_prefix(self, prefix: str, *, seal: str) -> int:
         """Delete all below `prefix`, the seal first, and return how many bytes were freed."""
+        ...
+
+    def sweep(self, *, min_age: float, dry_run: bool = False) -> int:
+        """Remove what killed writers left in flight and untouched for `min_age` seconds; return its bytes."""
         ...
 
     def age(self, key: str) -> float:
