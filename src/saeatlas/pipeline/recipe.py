@@ -1,0 +1,88 @@
+"""How an artifact was made, as a key: the same recipe is the same artifact, so nothing is made twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from saeatlas.errors import InvalidInput
+from saeatlas.format.canonical import canonical_json, digest_bytes
+
+__all__ = ["Recipe", "check_fields", "fields_of", "name_of"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that the bytes of an artifact depend on."""
+
+    step: str
+    """Name of the step."""
+    version: int
+    """Version of the step: raised whenever its output changes."""
+    params: Mapping[str, Any]
+    """Parameters, as JSON values."""
+    inputs: Mapping[str, str]
+    """Name of each input and its digest, or the fingerprint of its content."""
+
+    @property
+    def key(self) -> str:
+        """64 hex digits; equal recipes have equal keys, whatever the order of their parameters."""
+        return digest_bytes(
+            canonical_json(
+                {
+                    "step": self.step,
+                    "version": self.version,
+                    "params": dict(self.params),
+                    "inputs": dict(self.inputs),
+                }
+            )
+        )
+
+
+def fields_of(plugin: object, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Return the fields of a plug-in dataclass by name, those in `without` left out, as JSON values."""
+    if not dataclasses.is_dataclass(plugin) or isinstance(plugin, type):
+        raise InvalidInput(f"A plug-in must be a dataclass instance, found: {plugin!r}")
+    return {
+        field.name: _json(getattr(plugin, field.name))
+        for field in dataclasses.fields(plugin)
+        if field.name not in without
+    }
+
+
+def _json(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(name): _json(inner) for name, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_json(inner) for inner in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise InvalidInput(
+        f"A parameter must be text, a number, a truth value, a list or a mapping, found: {type(value).__name__}",
+        hint="Leave the field out of the recipe, and put what it stands for into a fingerprint.",
+    )
+
+
+def check_fields(plugin: object) -> None:
+    """Raise `InvalidInput` when a field of a plug-in dataclass does not hold what its annotation says."""
+    from pydantic import TypeAdapter, ValidationError
+
+    cls = type(plugin)
+    values = {field.name: getattr(plugin, field.name) for field in dataclasses.fields(plugin)}  # type: ignore[arg-type]
+    try:
+        TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(
+            f"Field '{place}' of {name_of(cls)}: {first['msg']}, found: {first['input']!r}",
+            hint=f"Give '{place}' a value that fits its description.",
+        ) from error
+
+
+def name_of(cls: type) -> str:
+    """Return the plug-in name of a class: `TopTokens` is 'top-tokens'."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
