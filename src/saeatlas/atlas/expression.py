@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from saeatlas.errors import InvalidInput
 
-__all__ = ["And", "Or", "Comparison", "Expression", "Leaf", "Not", "parse_expression"]
+__all__ = ["And", "Comparison", "Expression", "Leaf", "Not", "Or", "parse_expression"]
 
 Comparison = Literal[">", ">=", "<", "<="]
 

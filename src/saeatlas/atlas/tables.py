@@ -1,0 +1,107 @@
+"""Analyses as tables: served while they fit what the commit holds, otherwise absent with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from saeatlas.atlas.currency import NEEDS, inputs_of
+from saeatlas.errors import NotFound
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+    from saeatlas.atlas.sae import SAE
+
+__all__ = ["State", "analyses_of", "feature_frame", "state_of", "table_of"]
+
+
+@dataclass(frozen=True)
+class State:
+    """Whether an analysis can be served."""
+
+    word: Literal["current", "stale", "absent"]
+    """`stale`: it was made from something else than the commit holds now."""
+    reason: str
+    """A sentence for a person; empty when current."""
+    params: Mapping[str, Any]
+    """The parameters that it was made with; empty when absent."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether its inputs are what the commit holds."""
+        return self.word == "current"
+
+
+def analyses_of(sae: SAE) -> list[str]:
+    """Return the names of the analyses that the commit lists for an SAE, current or not."""
+    prefix = f"sae/{sae.name}/"
+    entries = sae.atlas.entries
+    return sorted(
+        name.removeprefix(prefix)
+        for name in entries
+        if name.startswith(prefix) and entries[name].encoding_type == "table"
+    )
+
+
+def state_of(sae: SAE, analysis: str) -> State:
+    """Compare the inputs in an analysis' manifest with those that it would have now."""
+    logical = f"sae/{sae.name}/{analysis}"
+    if logical not in sae.atlas.entries:
+        return State(
+            "absent",
+            f"Analysis '{analysis}' has not been computed for SAE '{sae.name}': run 'saeatlas analyze {analysis}'",
+            {},
+        )
+    manifest = sae.atlas.manifest(logical)
+    needs = [need for need in NEEDS if need in manifest.inputs]
+    try:
+        today = inputs_of(sae.atlas.store, sae.atlas.entries, sae.name, needs)
+    except NotFound as gone:
+        changed = [gone.message]
+    else:
+        changed = [f"other {need}" for need in needs if manifest.inputs[need] != today[need]]
+    if not changed:
+        return State("current", "", manifest.params)
+    return State(
+        "stale",
+        f"Analysis '{analysis}' of SAE '{sae.name}' was made from {' and '.join(changed)}: "
+        f"run 'saeatlas analyze {analysis}' again",
+        manifest.params,
+    )
+
+
+def table_of(sae: SAE, analysis: str, name: str = "data") -> pa.Table | None:
+    """Return a table of a current analysis, None otherwise; `NotFound` when the analysis has no such table."""
+    from saeatlas.format.table import read_table
+
+    if not state_of(sae, analysis).is_current:
+        return None
+    logical = f"sae/{sae.name}/{analysis}"
+    tables = sae.atlas.manifest(logical).attributes.get("tables", ["data"])
+    if name not in tables:
+        raise NotFound(f"Analysis '{analysis}' has no table '{name}'", hint=f"It has: {', '.join(tables)}")
+    return read_table(sae.atlas.store, sae.atlas.entries[logical].path, name)
+
+
+def feature_frame(sae: SAE) -> pl.LazyFrame:
+    """Return one line per feature with the columns of every current analysis whose lines are features."""
+    import polars as pl
+
+    from saeatlas.format.table import scan_table
+
+    frame = pl.LazyFrame({"feature": range(sae.n_features)}, schema={"feature": pl.Int64})
+    for analysis in analyses_of(sae):
+        logical = f"sae/{sae.name}/{analysis}"
+        is_of_features = sae.atlas.manifest(logical).attributes.get("axis") == "feature"
+        if not (is_of_features and state_of(sae, analysis).is_current):
+            continue
+        table = scan_table(sae.atlas.store, sae.atlas.entries[logical].path, "data")
+        columns = [column for column in table.collect_schema().names() if column != "feature"]
+        named = table.select(
+            pl.col("feature").cast(pl.Int64), *(pl.col(column).alias(f"{analysis}.{column}") for column in columns)
+        )
+        frame = frame.join(named, on="feature", how="left", maintain_order="left")
+    return frame
