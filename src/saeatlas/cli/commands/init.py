@@ -1,0 +1,23 @@
+"""`saeatlas init`: make an empty atlas."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from saeatlas.cli.discovery import MAKE as GROUP
+from saeatlas.cli.render.screen import say
+
+__all__ = ["GROUP", "command"]
+
+
+def command(path: Annotated[str, Parameter(help="Directory to make; it must be new or empty.")], /) -> None:
+    """Make an empty atlas.
+
+    Example: saeatlas init reviews.atlas
+    """
+    from saeatlas.atlas.atlas import create
+
+    atlas = create(path)
+    say(f"Made an empty atlas: {atlas.url}")

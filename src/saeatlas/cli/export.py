@@ -1,0 +1,99 @@
+"""Write an Arrow table to a file of the format that the file's name asks for, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from saeatlas.errors import InvalidInput, NotFound, StorageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["check_target", "export_table"]
+
+
+def check_target(path: Path) -> None:
+    """Refuse a file name that cannot be written to before any work is done."""
+    if path.suffix.lower() not in _WRITERS:
+        raise InvalidInput(
+            f"No table format is known by the ending of '{path.name}'", hint=f"End the name with {_endings()}."
+        )
+    if not path.parent.is_dir():
+        raise NotFound(f"The directory to write to does not exist: '{path.parent}'", hint="Make it first.")
+    if path.is_dir():
+        raise InvalidInput(f"The file to write to is a directory: '{path}'")
+
+
+def export_table(table: pa.Table, path: Path) -> None:
+    """Write `table` to `path`; a file of that name is replaced at once when the new one is complete.
+
+    Raises
+    ------
+    StorageError
+        When the file system refuses; nothing is left behind.
+    """
+    check_target(path)
+    write = _WRITERS[path.suffix.lower()]
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                write(table, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"Cannot write '{path}': {error.strerror or error}") from error
+
+
+def _umask() -> int:
+    # The only way to read it is to set it.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _write_parquet(table: pa.Table, file: IO[bytes]) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, file, compression="zstd")
+
+
+def _write_arrow(table: pa.Table, file: IO[bytes]) -> None:
+    import pyarrow as pa
+
+    with pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _write_csv(table: pa.Table, file: IO[bytes]) -> None:
+    import pyarrow.csv as pc
+
+    pc.write_csv(table, file)
+
+
+def _write_tsv(table: pa.Table, file: IO[bytes]) -> None:
+    import pyarrow.csv as pc
+
+    pc.write_csv(table, file, pc.WriteOptions(delimiter="\t"))
+
+
+_WRITERS: dict[str, Callable[[pa.Table, IO[bytes]], None]] = {
+    ".parquet": _write_parquet,
+    ".arrow": _write_arrow,
+    ".csv": _write_csv,
+    ".tsv": _write_tsv,
+}
+
+
+def _endings() -> str:
+    *most, last = _WRITERS
+    return f"{', '.join(most)} or {last}"

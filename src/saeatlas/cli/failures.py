@@ -1,0 +1,87 @@
+"""How an exception becomes a message on standard error and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from cyclopts import CycloptsError
+
+from saeatlas.cli.render.escape import visible
+from saeatlas.errors import InternalError, InvalidInput, SaeatlasError
+
+__all__ = ["report_failure"]
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+def report_failure(error: BaseException) -> int:
+    """Print what went wrong as `error:`, `note:` and `hint:` lines, and return the exit code."""
+    if isinstance(error, CycloptsError):
+        return _report_usage(error)
+    if isinstance(error, SaeatlasError):
+        return _report_known(error)
+    if isinstance(error, BrokenPipeError):
+        return _leave_broken_pipe()
+    if isinstance(error, KeyboardInterrupt):
+        return _report_interrupt()
+    return _report_unexpected(error)
+
+
+def _report_known(error: SaeatlasError) -> int:
+    """Print an error of saeatlas with its hint and notes; give the exit code of its class."""
+    _complain(error.message, error.hint, tuple(getattr(error, "__notes__", ())))
+    return error.exit_code
+
+
+def _report_usage(error: CycloptsError) -> int:
+    """Print what is wrong with the command line itself, in the same form as every other error."""
+    error.verbose = False
+    chain = " ".join(("saeatlas", *(error.command_chain or ())))
+    _complain(str(error).strip().removesuffix("."), f"See: {chain} --help", ())
+    return InvalidInput.exit_code
+
+
+def _report_unexpected(error: BaseException) -> int:
+    """Say that this is a bug of saeatlas, in one line, with how to get the traceback."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f" at {Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else ""
+    _complain(
+        f"Unexpected {type(error).__name__}{place}: {error}",
+        "This is a bug in saeatlas: please report it with the output of the same command under SAEATLAS_DEBUG=1.",
+        tuple(getattr(error, "__notes__", ())),
+    )
+    return InternalError.exit_code
+
+
+def _report_interrupt() -> int:
+    """Say that the run was stopped by the user."""
+    _complain("Interrupted", "Finished work is kept: the same command goes on from there.", ())
+    return _INTERRUPTED
+
+
+def _leave_broken_pipe() -> int:
+    """Go quietly when the reader of standard output has gone, as `head` does."""
+    # The interpreter flushes standard output once more at exit, which would complain.
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return _BROKEN_PIPE
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    return _BROKEN_PIPE
+
+
+def _complain(message: str, hint: str, notes: tuple[str, ...]) -> None:
+    lines = [f"error: {visible(message, keep_lines=True)}"]
+    lines += [f"note: {visible(note, keep_lines=True)}" for note in notes]
+    if hint:
+        lines.append(f"hint: {visible(hint, keep_lines=True)}")
+    sys.stdout.flush()
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,26 @@
+"""The plug-ins of each kind, listed without importing any of them."""
+
+from __future__ import annotations
+
+from saeatlas.registry import Registry
+
+__all__ = ["analyses", "importers", "registries"]
+
+
+def importers() -> Registry:
+    """Return the registry of importers."""
+    from saeatlas.pipeline.importer import Importer
+
+    return Registry("saeatlas.importers", Importer)
+
+
+def analyses() -> Registry:
+    """Return the registry of analyses."""
+    from saeatlas.pipeline.analysis import Analysis
+
+    return Registry("saeatlas.analyses", Analysis)
+
+
+def registries() -> dict[str, Registry]:
+    """Return every registry by the plural of its kind."""
+    return {"importers": importers(), "analyses": analyses()}

@@ -1,0 +1,67 @@
+"""Which atlas and which feature a command means."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saeatlas.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from saeatlas.atlas.atlas import Atlas
+    from saeatlas.atlas.feature import Feature
+    from saeatlas.atlas.sae import SAE
+
+__all__ = ["atlas_place", "open_atlas", "open_feature", "open_sae", "split_reference"]
+
+_IDENTITY_FILE = "atlas.json"
+
+
+def atlas_place(given: str, *, here: Path | None = None) -> str:
+    """Return where the atlas is: as given, else `SAEATLAS_ATLAS`, else the one atlas in the current directory."""
+    named = given or os.environ.get("SAEATLAS_ATLAS", "")
+    if named:
+        return named
+    directory = here or Path.cwd()
+    if (directory / _IDENTITY_FILE).is_file():
+        return str(directory)
+    found = sorted(path for path in directory.glob("*.atlas") if (path / _IDENTITY_FILE).is_file())
+    if len(found) == 1:
+        return str(found[0])
+    if found:
+        names = ", ".join(path.name for path in found)
+        raise NotFound(f"No atlas is named, and '{directory}' holds several: {names}", hint="Say which with --atlas.")
+    raise NotFound(
+        f"No atlas is named, and '{directory}' is none and holds none",
+        hint="Give --atlas DIR or set SAEATLAS_ATLAS; `saeatlas demo` makes one to try.",
+    )
+
+
+def open_atlas(given: str) -> Atlas:
+    """Open the atlas that `atlas_place` finds, at its last commit."""
+    from saeatlas.atlas.atlas import open_atlas as open_at
+
+    return open_at(atlas_place(given))
+
+
+def open_sae(given: str, name: str) -> SAE:
+    """Open one SAE of the atlas; without a name the only one."""
+    return open_atlas(given).sae(name or None)
+
+
+def split_reference(reference: str) -> tuple[str, int]:
+    """Split 'NAME/ID' or 'ID' into the SAE's name (empty when not given) and the feature's id."""
+    name, _, number = reference.strip().rpartition("/")
+    if not number.isdecimal() or not number.isascii() or len(number) > 18:
+        raise InvalidInput(
+            f"'{reference}' names no feature",
+            hint="Write NAME/ID, such as gpt2-l8/16751, or ID where there is one SAE.",
+        )
+    return name, int(number)
+
+
+def open_feature(given: str, reference: str) -> Feature:
+    """Open the feature that a reference names."""
+    name, number = split_reference(reference)
+    return open_sae(given, name).feature(number)

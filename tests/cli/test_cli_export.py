@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from saeatlas.cli import export
+from saeatlas.errors import InvalidInput, NotFound, StorageError
+
+TABLE = pa.table({"row": pa.array([1, 2], pa.int64()), "document": ["a", 'b"\t,é']})
+
+
+@pytest.mark.parametrize(
+    ("ending", "read"),
+    [
+        (".parquet", pl.read_parquet),
+        (".arrow", pl.read_ipc),
+        (".csv", pl.read_csv),
+        (".tsv", lambda path: pl.read_csv(path, separator="\t")),
+        (".PARQUET", pl.read_parquet),
+    ],
+)
+def test_written_file_reads_back(tmp_path: Path, ending: str, read) -> None:
+    path = tmp_path / f"with space ü{ending}"
+    export.export_table(TABLE, path)
+    assert read(path).to_dict(as_series=False) == TABLE.to_pydict()
+
+
+def test_only_the_file_is_left(tmp_path: Path) -> None:
+    export.export_table(TABLE, tmp_path / "a.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_unknown_ending_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="ending"):
+        export.export_table(TABLE, tmp_path / "a.xlsx")
+
+
+def test_missing_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="nowhere"):
+        export.export_table(TABLE, tmp_path / "nowhere" / "a.csv")
+
+
+def test_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(table: pa.Table, file) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    monkeypatch.setitem(export._WRITERS, ".csv", full)
+    with pytest.raises(StorageError, match="No space left"):
+        export.export_table(TABLE, path)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.csv", "old")]
