@@ -1,0 +1,1 @@
+"""The files of an atlas: bytes on one side, values on the other. `docs/format.md` is the specification."""
