@@ -299,6 +299,7 @@ class Activations:
         return total
 
     def check_row(self, row: int) -> int:
+        """Return a row as int; `InvalidInput` when it is not a whole number from 0, `NotFound` beyond the last row."""
         if isinstance(row, bool) or not isinstance(row, int | np.integer) or row < 0:
             raise InvalidInput(f"A row is a whole number from 0, found: {row!r}")
         if row >= self.n_rows:

@@ -197,6 +197,8 @@ class _Context:
 
 def _context(sae: SAE, feature: int, place: tuple[int, int], before: int, after: int) -> _Context:
     document, position = place
+    from saeatlas.format.tokens import NO_TOKEN
+
     corpus, identity = sae.corpus, sae.identity
     if corpus.tokens is None:
         return _Context(reason="the corpus was imported without tokens")
@@ -206,7 +208,10 @@ def _context(sae: SAE, feature: int, place: tuple[int, int], before: int, after:
     all_rows = corpus.documents.rows_of(document)
     low, high = max(0, position - before), min(all_rows.size, position + after + 1)
     rows = all_rows[low:high]
-    strings = corpus.tokens.strings(_token_ids(corpus.tokens, rows))
+    token_ids = _token_ids(corpus.tokens, rows)
+    if (token_ids == NO_TOKEN).any():
+        return _Context(reason="the token of a row in the context is not known")
+    strings = corpus.tokens.strings(token_ids)
     values = sae.activations.values(rows, feature)
     spans = _spans(corpus, rows)
     tokens = tuple(

@@ -1,0 +1,165 @@
+"""One feature: everything that can be asked about it, answered from the whole corpus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from saeatlas.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from saeatlas.atlas.contexts import Example
+    from saeatlas.atlas.examples import Pick
+    from saeatlas.atlas.sae import SAE
+    from saeatlas.atlas.statistics import FeatureStats, Histogram, Scale
+
+__all__ = ["Feature"]
+
+
+class Feature:
+    """A handle to one feature of an SAE. It reads; nothing is cached but what its SAE caches."""
+
+    def __init__(self, sae: SAE, id: int) -> None:  # noqa: A002  # the field's own word
+        self.sae = sae
+        self.id = id
+
+    def __repr__(self) -> str:
+        return f"Feature({self.sae.name}/{self.id}, listed at {self.sae.activations.count(self.id):,} rows)"
+
+    def arrays(self, *, listed: bool = False) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Return ascending rows and aligned values as NumPy arrays, the fastest way to have them.
+
+        Parameters
+        ----------
+        listed
+            Also entries whose value is 0 or less.
+        """
+        rows, values = self.sae.activations.feature(self.id)
+        if listed:
+            return rows, values
+        active = values > 0
+        return (rows, values) if active.all() else (rows[active], values[active])
+
+    def activations(
+        self,
+        *,
+        listed: bool = False,
+        start: int | None = None,
+        stop: int | None = None,
+        with_documents: bool = True,
+    ) -> pa.Table:
+        """Return where the feature is active, whole corpus.
+
+        Parameters
+        ----------
+        listed
+            Also entries whose value is 0 or less.
+        start, stop
+            Rows from `start` up to but without `stop` only.
+        with_documents
+            Also the document and the position in it.
+
+        Returns
+        -------
+        pa.Table
+            `row` int64 ascending; `document` string (its id) and `position` int64; `value` float32, or float64
+            where the source has values that float32 does not hold.
+        """
+        import pyarrow as pa
+
+        low, high = 0 if start is None else start, self.sae.n_rows if stop is None else stop
+        if not 0 <= low <= high <= self.sae.n_rows:
+            raise InvalidInput(f"Rows {low} to {high} do not lie within the {self.sae.n_rows:,} rows")
+        rows, values = self.arrays(listed=listed)
+        if low > 0 or high < self.sae.n_rows:
+            part = slice(*np.searchsorted(rows, [low, high]).tolist())
+            rows, values = rows[part], values[part]
+        columns: dict[str, Any] = {"row": pa.array(rows.astype(np.int64))}
+        if with_documents:
+            documents, positions = self.sae.corpus.documents.locate(rows)
+            columns["document"] = self.sae.corpus.documents.ids(documents).cast(pa.string())
+            columns["position"] = pa.array(positions.astype(np.int64))
+        columns["value"] = pa.array(values)
+        return pa.table(columns)
+
+    def value(self, row: int) -> float | None:
+        """Return the listed value at a row, or None when the row does not list the feature."""
+        return self.sae.activations.value(row, self.id)
+
+    def top(self, n: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Return the `n` strongest active rows and their values; of equal values the lower row first."""
+        return self.sae.activations.top(self.id, n)
+
+    def stats(self) -> FeatureStats:
+        """Return how often and how strongly it fires."""
+        from saeatlas.atlas.statistics import stats_of
+
+        return stats_of(self.sae, self.id)
+
+    def histogram(self, bins: int = 40, scale: Scale = "linear") -> Histogram:
+        """Count active values in bins between recorded edges, and the inactive rows beside them.
+
+        Parameters
+        ----------
+        bins
+            How many, 1 to 10,000.
+        scale
+            'linear': equal widths from 0; 'log': equal ratios from the smallest active value.
+        """
+        from saeatlas.atlas.statistics import histogram_of
+
+        return histogram_of(self.sae, self.id, bins, scale)
+
+    def examples(  # noqa: PLR0913  # each is a question of its own, all by keyword
+        self, *, pick: Pick = "top", n: int = 10, before: int = 20, after: int = 10, seed: int = 0, strata: int = 5
+    ) -> list[Example]:
+        """Show rows where the feature is active, in their contexts.
+
+        Parameters
+        ----------
+        pick
+            'top': the strongest; 'quantiles': drawn from equal parts of the active values, weakest part first;
+            'random': drawn uniformly from all active rows.
+        n
+            How many; with 'quantiles', how many from each part. Fewer come only when there are no more.
+        before, after
+            Tokens to show on each side at most; a context never leaves its document.
+        seed
+            Of 'quantiles' and 'random'.
+        strata
+            How many parts 'quantiles' makes.
+        """
+        from saeatlas.atlas.contexts import examples_at
+        from saeatlas.atlas.examples import Question, pick_rows
+
+        focus = pick_rows(self.sae, self.id, Question(pick, n, seed, strata))
+        return examples_at(self.sae, self.id, focus, before, after)
+
+    def top_tokens(self, n: int = 20) -> pa.Table:
+        """Return the tokens that it fires on."""
+        from saeatlas.atlas.aggregates import top_tokens_of
+
+        return top_tokens_of(self.sae, self.id, n)
+
+    def documents(self) -> pa.Table:
+        """Return the documents in which it is active, in the order of the corpus.
+
+        Returns
+        -------
+        pa.Table
+            `document` (index), `id`, `n_rows`, `count` (active rows), `sum`, `mean` (of the active rows),
+            `mean_all_rows` (sum / n_rows), `max`.
+        """
+        from saeatlas.atlas.aggregates import documents_of
+
+        return documents_of(self.sae, self.id)
+
+    def breakdown(self, by: str) -> pa.Table:
+        """Compare how it fires across the levels of a metadata column."""
+        from saeatlas.atlas.aggregates import breakdown_of
+
+        return breakdown_of(self.sae, self.id, by)

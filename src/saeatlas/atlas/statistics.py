@@ -1,0 +1,171 @@
+"""Exact numbers about one feature over the whole corpus: summary and histogram, served when current, else computed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from saeatlas.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from saeatlas.atlas.sae import SAE
+
+__all__ = ["FeatureStats", "Histogram", "Scale", "histogram_of", "stats_of"]
+
+Scale = Literal["linear", "log"]
+_MOST_BINS = 10_000
+_SUMMARY = ("sum", "mean", "std", "min", "q25", "median", "q75", "max", "skewness", "kurtosis")
+
+
+@dataclass(frozen=True)
+class FeatureStats:
+    """How often and how strongly one feature fires, over every row. A number that is not defined is None."""
+
+    sae: str
+    """Name of the SAE."""
+    feature: int
+    """Feature id."""
+    n_rows: int
+    """Rows of the corpus."""
+    n_listed: int
+    """Rows that list the feature, zeros and negatives included."""
+    n_active: int
+    """Rows where its value is above 0."""
+    density: float | None
+    """n_active / n_rows."""
+    density_low: float | None
+    """Lower end of the 95 % Wilson score interval of the density, taking rows as independent."""
+    density_high: float | None
+    """Upper end of that interval."""
+    sum: float
+    """Sum of the active values."""
+    mean: float | None
+    """Mean of the active values."""
+    std: float | None
+    """Population standard deviation of the active values: divided by n_active."""
+    min: float | None
+    """Smallest active value."""
+    q25: float | None
+    """First quartile of the active values, linear interpolation."""
+    median: float | None
+    """Median of the active values, linear interpolation."""
+    q75: float | None
+    """Third quartile of the active values, linear interpolation."""
+    max: float | None
+    """Largest active value."""
+    skewness: float | None
+    """Third standardised moment of the active values (population); None also when they are all equal."""
+    kurtosis: float | None
+    """Fourth standardised moment less 3 (excess, population); None also when they are all equal."""
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Active values of one feature in bins: bin i holds edges[i] <= value < edges[i + 1], the last one both ends."""
+
+    sae: str
+    """Name of the SAE."""
+    feature: int
+    """Feature id."""
+    scale: Scale
+    """'linear': bins of equal width from 0; 'log': of equal ratio from the smallest active value."""
+    edges: tuple[float, ...]
+    """Borders of the bins, one more than there are bins; empty without active values."""
+    counts: tuple[int, ...]
+    """Active rows per bin; they sum to n_active."""
+    n_active: int
+    """Rows where the value is above 0."""
+    n_inactive: int
+    """All other rows: not listed, or listed with a value of 0 or less."""
+    n_rows: int
+    """Rows of the corpus."""
+
+
+def stats_of(sae: SAE, feature: int) -> FeatureStats:
+    """Return the summary of a feature, from the analysis 'stats' when that is current."""
+    from saeatlas.atlas.tables import served_rows
+
+    table = served_rows(sae, "stats", feature, {"floor": 0.0})
+    if table is not None:
+        return _stats(sae, feature, table.to_pylist()[0])
+    return live_stats(sae, feature)
+
+
+def live_stats(sae: SAE, feature: int) -> FeatureStats:
+    """Compute the summary of a feature from its activations."""
+    from saeatlas.kernels.stats import sort_active, summarise, wilson
+
+    _, values = sae.activations.feature(feature)
+    summary = summarise(sort_active(np.array([0, values.size]), values))
+    low, high = wilson(summary.n_active, sae.n_rows)
+    found: dict[str, Any] = {name: float(getattr(summary, name)[0]) for name in _SUMMARY}
+    found |= {"n_listed": values.size, "n_active": int(summary.n_active[0])}
+    found |= {"density": found["n_active"] / sae.n_rows if sae.n_rows else None}
+    found |= {"density_low": float(low[0]), "density_high": float(high[0])}
+    return _stats(sae, feature, found)
+
+
+def _stats(sae: SAE, feature: int, found: dict[str, Any]) -> FeatureStats:
+    numbers = {
+        name: _defined(found[name]) for name in (*_SUMMARY, "density", "density_low", "density_high") if name != "sum"
+    }
+    return FeatureStats(
+        sae=sae.name,
+        feature=feature,
+        n_rows=sae.n_rows,
+        n_listed=int(found["n_listed"]),
+        n_active=int(found["n_active"]),
+        sum=float(found["sum"]),
+        **numbers,
+    )
+
+
+def _defined(number: float | None) -> float | None:
+    return None if number is None or math.isnan(number) else float(number)
+
+
+def histogram_of(sae: SAE, feature: int, bins: int, scale: Scale) -> Histogram:
+    """Count the active values of a feature, from the analysis 'histogram' when it is current and has these bins.
+
+    Raises
+    ------
+    InvalidInput
+        When `bins` is not from 1 to 10,000, or `scale` is neither 'linear' nor 'log'.
+    """
+    if isinstance(bins, bool) or not isinstance(bins, int) or not 1 <= bins <= _MOST_BINS:
+        raise InvalidInput(f"The number of bins must be from 1 to {_MOST_BINS:,}, found: {bins!r}")
+    if scale not in ("linear", "log"):
+        raise InvalidInput(f"The scale must be 'linear' or 'log', found: '{scale}'")
+    return live_histogram(sae, feature, bins, scale)
+
+
+def live_histogram(sae: SAE, feature: int, bins: int, scale: Scale) -> Histogram:
+    """Count the active values of a feature from its activations."""
+    from saeatlas.kernels.histogram import histograms
+    from saeatlas.kernels.stats import sort_active
+
+    _, values = sae.activations.feature(feature)
+    active = sort_active(np.array([0, values.size]), values)
+    edges, counts = histograms(active, bins, scale)
+    return _histogram(sae, feature, scale, edges[0], counts[0])
+
+
+def _histogram(
+    sae: SAE, feature: int, scale: Scale, edges: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]
+) -> Histogram:
+    n_active = int(counts.sum())
+    return Histogram(
+        sae=sae.name,
+        feature=feature,
+        scale=scale,
+        edges=tuple(edges.tolist()) if n_active else (),
+        counts=tuple(counts.tolist()),
+        n_active=n_active,
+        n_inactive=sae.n_rows - n_active,
+        n_rows=sae.n_rows,
+    )
