@@ -13,7 +13,7 @@ from saeatlas.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from saeatlas.atlas.corpus import Corpus
+    from saeatlas.atlas.corpus import Corpus, Place
     from saeatlas.atlas.sae import SAE
     from saeatlas.format.tokens import TokensReader
 
@@ -66,9 +66,9 @@ class Example:
     value: float
     """Value of the feature at the row."""
     stratum: int | None
-    """Which part of the active values it was drawn from, 0 the weakest; None when not drawn by strata."""
+    """Which part of the active rows it was drawn from, 0 the strongest; None when not drawn by strata."""
     rank: int
-    """Place in the answer, or within the stratum, from 0."""
+    """From 0: by strength with 'top', else in the order of drawing, within the stratum if there is one."""
     tokens: tuple[ContextToken, ...]
     """The active token and those around it; empty when the context is not available."""
     text_before: str | None
@@ -158,23 +158,21 @@ def examples_at(sae: SAE, feature: int, focus: Focus, before: int, after: int) -
     if not focus.rows.size:
         return []
     corpus = sae.corpus
-    documents, positions = corpus.documents.locate(focus.rows.astype(np.int64))
-    ids = corpus.documents.ids(documents)
     made = []
-    for index, (document, position) in enumerate(zip(documents.tolist(), positions.tolist(), strict=True)):
-        context = _context(sae, feature, (document, position), before, after)
+    for index, place in enumerate(corpus.locate(focus.rows)):
+        context = _context(sae, feature, place, before, after)
         made.append(
             Example(
                 feature=feature,
-                row=int(focus.rows[index]),
-                document=str(ids[index]),
-                document_index=document,
-                position=position,
+                row=place.row,
+                document=place.document,
+                document_index=place.index,
+                position=place.position,
                 value=float(focus.values[index]),
                 stratum=None if focus.strata is None else int(focus.strata[index]),
                 rank=index if focus.ranks is None else int(focus.ranks[index]),
-                metadata=corpus.metadata(document),
-                window_start=window_start_of(position, sae.identity.context_window),
+                metadata=corpus.metadata(place.index),
+                window_start=window_start_of(place.position, sae.identity.context_window),
                 context_available=not context.reason,
                 tokens=context.tokens,
                 text_before=context.texts[0],
@@ -195,8 +193,8 @@ class _Context:
     reason: str = ""
 
 
-def _context(sae: SAE, feature: int, place: tuple[int, int], before: int, after: int) -> _Context:
-    document, position = place
+def _context(sae: SAE, feature: int, place: Place, before: int, after: int) -> _Context:
+    document, position = place.index, place.position
     from saeatlas.format.tokens import NO_TOKEN
 
     corpus, identity = sae.corpus, sae.identity

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,21 @@ if TYPE_CHECKING:
     from saeatlas.atlas.atlas import Atlas
     from saeatlas.format.tokens import TokensReader
 
-__all__ = ["Corpus"]
+__all__ = ["Corpus", "Place"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands."""
+
+    row: int
+    """Row in the corpus."""
+    document: str
+    """Id of its document."""
+    index: int
+    """Index of the document."""
+    position: int
+    """Position in the document, from 0."""
 
 
 class Corpus:
@@ -102,6 +118,13 @@ class Corpus:
                 f"Positions {low} to {high} do not lie within document '{document}', which has {rows.size} rows"
             )
         return rows[low:high]
+
+    def locate(self, rows: Sequence[int] | npt.NDArray[np.integer[Any]]) -> list[Place]:
+        """Return where rows stand, in the order given; `InvalidInput` when one is out of range."""
+        wanted = np.asarray(rows, np.int64)
+        where, positions = self.documents.locate(wanted)
+        ids = self.documents.ids(where).to_pylist()
+        return [Place(*place) for place in zip(wanted.tolist(), ids, where.tolist(), positions.tolist(), strict=True)]
 
     def text(self, document: str | int) -> str | None:
         """Return the text of a document, or None when there is none."""

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from saeatlas.atlas.contexts import Focus
+from saeatlas.atlas.tables import served_rows
 from saeatlas.errors import InvalidInput
 
 if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["Pick", "Question", "pick_random", "pick_rows", "pick_strata"]
+__all__ = ["Pick", "Question", "live_rows", "pick_rows"]
 
 Pick = Literal["top", "quantiles", "random"]
-Array = npt.NDArray[Any]
+_IN_TABLE = {"quantiles": "quantile", "random": "random"}
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Question:
     """How many; per stratum with 'quantiles'."""
     seed: int = 0
     """Of 'quantiles' and 'random'."""
-    strata: int = 5
-    """Parts of the active values, with 'quantiles'."""
+    strata: int = 4
+    """Parts of the active rows, with 'quantiles'."""
 
     def check(self) -> None:
-        """Raise `InvalidInput` when a number is out of range."""
+        """Raise `InvalidInput` when a field is out of range."""
         if self.pick not in get_args(Pick):
             raise InvalidInput(f"Examples are picked by 'top', 'quantiles' or 'random', found: '{self.pick}'")
         for name, least in (("n", 0), ("seed", 0), ("strata", 1)):
@@ -44,41 +44,55 @@ class Question:
 
 
 def pick_rows(sae: SAE, feature: int, question: Question) -> Focus:
-    """Choose rows of a feature; only active rows are ever chosen."""
+    """Choose among the active rows of a feature: from the segments' top values, from the analysis 'examples', or live.
+
+    Raises
+    ------
+    InvalidInput
+        When the question is out of range.
+    """
     question.check()
     if question.pick == "top":
         return Focus(*sae.activations.top(feature, question.n))
-    rows, values = sae.activations.feature(feature)
-    active = values > 0
-    if question.pick == "random":
-        return pick_random(rows[active], values[active], question, feature)
-    return pick_strata(rows[active], values[active], question, feature)
+    return _served(sae, feature, question) or live_rows(sae, feature, question)
 
 
-def pick_random(rows: Array, values: Array, question: Question, feature: int) -> Focus:
-    """Draw `n` of the active rows, each set of `n` being as likely as any other; ascending rows."""
-    generator = np.random.default_rng([question.seed, feature])
-    chosen = np.sort(generator.choice(rows.size, min(question.n, rows.size), replace=False))
-    return Focus(rows[chosen], values[chosen])
+def live_rows(sae: SAE, feature: int, question: Question) -> Focus:
+    """Choose from all activations of the feature.
 
-
-def pick_strata(rows: Array, values: Array, question: Question, feature: int) -> Focus:
-    """Draw `n` rows from each of `strata` equal parts of the active values, weakest part first.
-
-    The active rows are ranked by value, rows of equal value by row. Part s of S holds the ranks from
-    floor(s N / S) up to but without floor((s + 1) N / S), so parts differ by one row at most, and rows of equal
-    value may fall on both sides of a border. Within a part the strongest comes first, of equal values the lower row.
+    Active rows are ordered by descending value, of equal ones the lower row first. Of n active rows, stratum s of
+    S holds the places s n // S up to (s + 1) n // S, so stratum 0 is the strongest, and equal values may fall on
+    both sides of a border. Draws are without replacement; the first m of a draw of n are the draw of m.
     """
-    order = np.lexsort((rows, values))
-    borders = np.arange(question.strata + 1) * rows.size // question.strata
-    picked, strata, ranks = [], [], []
-    for stratum in range(question.strata):
-        part = order[borders[stratum] : borders[stratum + 1]]
-        generator = np.random.default_rng([question.seed, feature, stratum])
-        chosen = part[generator.choice(part.size, min(question.n, part.size), replace=False)]
-        chosen = chosen[np.lexsort((rows[chosen], -values[chosen]))]
-        picked.append(chosen)
-        strata.append(np.full(chosen.size, stratum, np.int64))
-        ranks.append(np.arange(chosen.size, dtype=np.int64))
-    where = np.concatenate(picked)
-    return Focus(rows[where], values[where], np.concatenate(strata), np.concatenate(ranks))
+    from saeatlas.kernels.examples import Quota, pick_examples
+    from saeatlas.kernels.stats import sort_active
+
+    rows, values = sae.activations.feature(feature)
+    if question.pick == "quantiles":
+        quota = Quota(top=0, strata=question.strata, per_stratum=question.n, random=0, seed=question.seed)
+    else:
+        quota = Quota(top=0, strata=1, per_stratum=0, random=question.n, seed=question.seed)
+    indptr = np.array([0, values.size], np.int64)
+    picks = pick_examples(sort_active(indptr, values), rows, values, quota, feature, indptr=indptr)
+    strata = picks.stratum.astype(np.int64) if question.pick == "quantiles" else None
+    return Focus(rows[picks.entry], values[picks.entry], strata, picks.rank.astype(np.int64))
+
+
+def _served(sae: SAE, feature: int, question: Question) -> Focus | None:
+    wanted = {"seed": question.seed}
+    if question.pick == "quantiles":
+        wanted["strata"] = question.strata
+    field = {"quantiles": "per_stratum", "random": "random"}[question.pick]
+    table = served_rows(sae, "examples", feature, wanted, at_least={field: question.n})
+    if table is None:
+        return None
+    pick, rank = table["pick"].to_numpy(zero_copy_only=False), table["rank"].to_numpy()
+    kept = np.flatnonzero((pick == _IN_TABLE[question.pick]) & (rank < question.n))
+    strata = table["stratum"].fill_null(-1).to_numpy().astype(np.int64)
+    order = kept[np.lexsort((rank[kept], strata[kept]))]
+    return Focus(
+        table["row"].to_numpy()[order].astype(sae.activations.row_dtype),
+        table["value"].to_numpy()[order].astype(sae.activations.value_dtype),
+        strata[order] if question.pick == "quantiles" else None,
+        rank[order].astype(np.int64),
+    )

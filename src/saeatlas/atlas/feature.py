@@ -114,16 +114,16 @@ class Feature:
 
         return histogram_of(self.sae, self.id, bins, scale)
 
-    def examples(  # noqa: PLR0913  # each is a question of its own, all by keyword
-        self, *, pick: Pick = "top", n: int = 10, before: int = 20, after: int = 10, seed: int = 0, strata: int = 5
+    def examples(
+        self, *, pick: Pick = "top", n: int = 10, before: int = 20, after: int = 10, seed: int = 0, strata: int = 4
     ) -> list[Example]:
         """Show rows where the feature is active, in their contexts.
 
         Parameters
         ----------
         pick
-            'top': the strongest; 'quantiles': drawn from equal parts of the active values, weakest part first;
-            'random': drawn uniformly from all active rows.
+            'top': the strongest; 'quantiles': drawn from equal parts of the active rows by strength, the strongest
+            part first; 'random': drawn uniformly from all active rows.
         n
             How many; with 'quantiles', how many from each part. Fewer come only when there are no more.
         before, after

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.atlas import Atlas
     from saeatlas.atlas.corpus import Corpus
     from saeatlas.atlas.selection import Selection, Unit
+    from saeatlas.atlas.tables import State
 
 __all__ = ["SAE"]
 
@@ -32,6 +33,10 @@ class SAE:
     def __init__(self, atlas: Atlas, name: str) -> None:
         self.atlas = atlas
         self.name = name
+        self.states: dict[str, State] = {}
+        """Analyses whose currency was asked for, as found."""
+        self.tables: dict[str, pa.Table] = {}
+        """Small tables of current analyses, once read."""
 
     def __repr__(self) -> str:
         width = "features" if self.identity.width else "features seen (width unknown)"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from saeatlas.atlas.tables import served_rows
 from saeatlas.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -88,8 +89,6 @@ class Histogram:
 
 def stats_of(sae: SAE, feature: int) -> FeatureStats:
     """Return the summary of a feature, from the analysis 'stats' when that is current."""
-    from saeatlas.atlas.tables import served_rows
-
     table = served_rows(sae, "stats", feature, {"floor": 0.0})
     if table is not None:
         return _stats(sae, feature, table.to_pylist()[0])

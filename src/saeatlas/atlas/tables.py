@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from saeatlas.atlas.currency import NEEDS, inputs_of
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["State", "analyses_of", "feature_frame", "state_of", "table_of"]
+__all__ = ["State", "analyses_of", "feature_frame", "served_rows", "state_of", "table_of"]
+
+_KEPT_BYTES = 8_000_000
+"""Tables up to this size on disk are read once and kept; of larger ones a query reads its part."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,13 @@ def analyses_of(sae: SAE) -> list[str]:
 
 def state_of(sae: SAE, analysis: str) -> State:
     """Compare the inputs in an analysis' manifest with those that it would have now."""
+    # An atlas stays at its commit, so the answer never changes.
+    if analysis not in sae.states:
+        sae.states[analysis] = _compare(sae, analysis)
+    return sae.states[analysis]
+
+
+def _compare(sae: SAE, analysis: str) -> State:
     logical = f"sae/{sae.name}/{analysis}"
     if logical not in sae.atlas.entries:
         return State(
@@ -84,6 +95,47 @@ def table_of(sae: SAE, analysis: str, name: str = "data") -> pa.Table | None:
     if name not in tables:
         raise NotFound(f"Analysis '{analysis}' has no table '{name}'", hint=f"It has: {', '.join(tables)}")
     return read_table(sae.atlas.store, sae.atlas.entries[logical].path, name)
+
+
+def served_rows(
+    sae: SAE,
+    analysis: str,
+    feature: int,
+    params: Mapping[str, object],
+    *,
+    at_least: Mapping[str, int] = MappingProxyType({}),
+) -> pa.Table | None:
+    """Return the lines of one feature, or None when the analysis cannot answer.
+
+    Parameters
+    ----------
+    sae, analysis, feature
+        Whose lines.
+    params
+        Parameters that must have been exactly these; one that the analysis does not have is as wanted.
+    at_least
+        Parameters that must have been at least these.
+    """
+    state = state_of(sae, analysis)
+    if not state.is_current or any(state.params.get(name, value) != value for name, value in params.items()):
+        return None
+    if any(state.params.get(name, 0) < value for name, value in at_least.items()):
+        return None
+    logical = f"sae/{sae.name}/{analysis}"
+    if sae.atlas.manifest(logical).size > _KEPT_BYTES:
+        import polars as pl
+
+        from saeatlas.format.table import scan_table
+
+        # Row groups of other features are skipped by their statistics.
+        lines = scan_table(sae.atlas.store, sae.atlas.entries[logical].path).filter(pl.col("feature") == feature)
+        return lines.collect().to_arrow()
+    if analysis not in sae.tables:
+        sae.tables[analysis] = table_of(sae, analysis)
+    import pyarrow.compute as pc
+
+    table = sae.tables[analysis]
+    return table.filter(pc.equal(table["feature"], feature))
 
 
 def feature_frame(sae: SAE) -> pl.LazyFrame:
