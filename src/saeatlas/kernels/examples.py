@@ -1,0 +1,234 @@
+"""Choose example rows of a feature: the strongest, some of each stratum of strength, and some at random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from saeatlas.kernels.stats import Counts, SortedActive, Values, float32_or_64
+
+__all__ = ["PICKS", "Picks", "Quota", "feature_salts", "pick_examples"]
+
+PICKS = ("top", "quantile", "random")
+"""The ways to choose, in the order of their numbers."""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How many examples of each kind to choose from one feature."""
+
+    top: int = 20
+    """Strongest rows."""
+    strata: int = 4
+    """Parts of equal size into which the active rows, by descending value, are cut."""
+    per_stratum: int = 5
+    """Rows drawn at random from each stratum."""
+    random: int = 10
+    """Rows drawn at random from all active ones."""
+    seed: int = 0
+    """Seed of both draws."""
+
+
+@dataclass(frozen=True)
+class Picks:
+    """Chosen entries, by feature, then pick, then stratum, then rank."""
+
+    feature: npt.NDArray[np.int64]
+    """Feature id."""
+    pick: npt.NDArray[np.uint8]
+    """Index into `PICKS`."""
+    stratum: npt.NDArray[np.int32]
+    """0 for the strongest stratum; -1 for the picks that have none."""
+    rank: npt.NDArray[np.int32]
+    """From 0: by strength for 'top', in the order of drawing for the others, so that the first n are a draw of n."""
+    entry: npt.NDArray[np.int64]
+    """Position in the block's `rows` and `values`."""
+
+
+def pick_examples(
+    indptr: Counts, rows: npt.NDArray[Any], values: Values, active: SortedActive, quota: Quota, first_feature: int
+) -> Picks:
+    """Choose examples among the active entries of neighbouring features.
+
+    Active entries are ordered by descending value, of equal ones the lower row first; 'top' takes the first
+    ones. With n active entries, stratum s holds the places s n // strata up to (s + 1) n // strata of that
+    order, so strata differ by one entry at most and none is in two. Draws take the entries whose hash of
+    (seed, pick, feature, row) is least: without replacement, the same however the corpus is cut into blocks.
+
+    Parameters
+    ----------
+    indptr
+        int64 [n_features + 1]: where each feature starts and ends in `rows` and `values`.
+    rows
+        Global rows, ascending within a feature.
+    values
+        Values of the entries.
+    active
+        Sorted active values of the same entries; the smallest of a feature is the least that counts as active.
+    quota
+        How many to choose.
+    first_feature
+        Id of the first feature.
+
+    Notes
+    -----
+    Holds 8 bytes per chosen entry while choosing and 25 to 70 for the answer; no copy of the values.
+    """
+    indptr, values = np.ascontiguousarray(indptr, np.int64), float32_or_64(values)
+    salts = feature_salts(quota.seed, first_feature, indptr.size - 1)
+    n_top, top = _pick_top(indptr, values, active.indptr, active.values, quota.top)
+    found = [_picks(0, n_top[:, None], top)]
+    for pick, n_strata, size in ((1, quota.strata, quota.per_stratum), (2, 1, quota.random)):
+        chosen = _pick_strata(indptr, (rows, values), (active.indptr, active.values), salts[pick], (n_strata, size))
+        found.append(_picks(pick, *chosen))
+    feature, pick_of, stratum, rank, entry = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.argsort(feature, kind="stable")
+    return Picks(feature[order] + first_feature, pick_of[order], stratum[order], rank[order], entry[order])
+
+
+def feature_salts(seed: int, first_feature: int, n_features: int) -> npt.NDArray[np.uint64]:
+    """Return a random number for each pick and feature, uint64 [3, n_features], from the seed and the feature id."""
+    features = np.arange(first_feature, first_feature + n_features, dtype=np.uint64)
+    own = _mix_all(_mix_all(np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64)) ^ features)
+    return np.stack([_mix_all(own ^ np.uint64(pick)) for pick in range(len(PICKS))])
+
+
+def _picks(pick: int, sizes: Counts, entry: Counts) -> tuple[npt.NDArray[Any], ...]:
+    """Spell out feature, pick, stratum and rank of entries that stand by feature, then stratum, then rank."""
+    n_features, n_strata = sizes.shape
+    flat = sizes.ravel()
+    place = np.repeat(np.arange(flat.size), flat)
+    rank = np.arange(entry.size) - np.repeat(np.cumsum(flat) - flat, flat)
+    stratum = place % n_strata if PICKS[pick] == "quantile" else np.full(entry.size, -1)
+    return (
+        place // n_strata if n_features else place,
+        np.full(entry.size, pick, np.uint8),
+        stratum.astype(np.int32),
+        rank.astype(np.int32),
+        entry,
+    )
+
+
+@njit(cache=True, nogil=True)
+def _mix(x: np.uint64) -> np.uint64:
+    """Scramble 64 bits (the finaliser of SplitMix64)."""
+    x += np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def _mix_all(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    out = np.empty_like(numbers)
+    for i in range(numbers.size):
+        out[i] = _mix(numbers[i])
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _draw(keys: npt.NDArray[np.uint64], entries: Counts, n: int, key: np.uint64, entry: int) -> int:
+    """Put an entry among the `n` of least key so far, ascending; of equal keys the first stays. Returns the new n."""
+    if n == keys.size:
+        if key >= keys[n - 1]:
+            return n
+        n -= 1
+    at = n
+    while at > 0 and keys[at - 1] > key:
+        keys[at], entries[at] = keys[at - 1], entries[at - 1]
+        at -= 1
+    keys[at], entries[at] = key, entry
+    return n + 1
+
+
+@njit(cache=True, nogil=True)
+def _pick_top(
+    indptr: Counts, values: Values, active_indptr: Counts, active_values: Values, wanted: int
+) -> tuple[Counts, Counts]:
+    """Return how many entries each feature gives, and the entries, largest first, of equal ones the lower row first."""
+    sizes = np.minimum(np.diff(active_indptr), wanted)
+    entries = np.empty(sizes.sum(), np.int64)
+    start = 0
+    for feature in range(sizes.size):
+        ordered = active_values[active_indptr[feature] : active_indptr[feature + 1]]
+        n, size = ordered.size, sizes[feature]
+        if size == 0:
+            continue
+        limit = ordered[n - size]
+        equal_left = size - (n - np.searchsorted(ordered, limit, side="right"))
+        stop = start
+        for i in range(indptr[feature], indptr[feature + 1]):
+            value = values[i]
+            if value < limit or (value == limit and equal_left == 0):
+                continue
+            if value == limit:
+                equal_left -= 1
+            at = stop
+            while at > start and values[entries[at - 1]] < value:
+                entries[at] = entries[at - 1]
+                at -= 1
+            entries[at] = i
+            stop += 1
+        start = stop
+    return sizes, entries
+
+
+@njit(cache=True, nogil=True)
+def _pick_strata(
+    indptr: Counts,
+    entries_of: tuple[npt.NDArray[Any], Values],
+    active: tuple[Counts, Values],
+    salts: npt.NDArray[np.uint64],
+    shape: tuple[int, int],
+) -> tuple[Counts, Counts]:
+    """Return how many entries each feature and stratum gives, and the entries in the order of drawing."""
+    rows, values = entries_of
+    active_indptr, active_values = active
+    n_strata, wanted = shape
+    n_features = indptr.size - 1
+    sizes = _stratum_sizes(active_indptr, n_strata, wanted)
+    entries = np.empty(sizes.sum(), np.int64)
+    keys = np.empty((n_strata, wanted), np.uint64)
+    drawn = np.empty((n_strata, wanted), np.int64)
+    n_drawn = np.zeros(n_strata, np.int64)
+    border = np.empty(n_strata, np.float64)
+    place = np.empty(n_strata, np.int64)
+    start = 0
+    for feature in range(n_features if entries.size else 0):
+        ordered = active_values[active_indptr[feature] : active_indptr[feature + 1]]
+        n = ordered.size
+        for s in range(1, n_strata if n else 0):
+            border[s] = np.float64(ordered[n - 1 - s * n // n_strata])
+            # Place in the whole order of the next entry that equals the border: all above it come first.
+            place[s] = n - np.searchsorted(ordered, ordered[n - 1 - s * n // n_strata], side="right")
+        n_drawn[:] = 0
+        for i in range(indptr[feature], indptr[feature + 1] if n else indptr[feature]):
+            if values[i] < ordered[0]:
+                continue
+            value, stratum = np.float64(values[i]), 0
+            for s in range(1, n_strata):
+                if value < border[s]:
+                    stratum = s
+                elif value == border[s]:
+                    stratum = s if place[s] >= s * n // n_strata else stratum
+                    place[s] += 1
+            key = _mix(salts[feature] ^ np.uint64(rows[i]))
+            n_drawn[stratum] = _draw(keys[stratum], drawn[stratum], n_drawn[stratum], key, i)
+        for s in range(n_strata):
+            entries[start : start + n_drawn[s]] = drawn[s, : n_drawn[s]]
+            start += n_drawn[s]
+    return sizes, entries
+
+
+@njit(cache=True, nogil=True)
+def _stratum_sizes(active_indptr: Counts, n_strata: int, wanted: int) -> Counts:
+    sizes = np.empty((active_indptr.size - 1, n_strata), np.int64)
+    for feature in range(sizes.shape[0]):
+        n = active_indptr[feature + 1] - active_indptr[feature]
+        for s in range(n_strata):
+            sizes[feature, s] = min(wanted, (s + 1) * n // n_strata - s * n // n_strata)
+    return sizes
