@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 
 import pytest
 
@@ -21,15 +21,20 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Standard output as a terminal of 100 columns with all colours."""
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stdout", screen)
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Call something with a terminal of 100 columns and all colours as standard output; return what it drew."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    return screen
+
+    def draw(call: Callable[..., object], *arguments: object) -> str:
+        screen = Terminal()
+        with redirect_stdout(screen):
+            call(*arguments)
+        return screen.getvalue()
+
+    return draw
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 import pyarrow as pa
@@ -22,7 +24,7 @@ TABLE = pa.table({"row": pa.array([1, 2], pa.int64()), "document": ["a", 'b"\t,Ã
         (".PARQUET", pl.read_parquet),
     ],
 )
-def test_written_file_reads_back(tmp_path: Path, ending: str, read) -> None:
+def test_written_file_reads_back(tmp_path: Path, ending: str, read: Callable[[Path], pl.DataFrame]) -> None:
     path = tmp_path / f"with space Ã¼{ending}"
     export.export_table(TABLE, path)
     assert read(path).to_dict(as_series=False) == TABLE.to_pydict()
@@ -44,7 +46,7 @@ def test_missing_directory_is_named(tmp_path: Path) -> None:
 
 
 def test_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(table: pa.Table, file) -> None:
+    def full(table: pa.Table, file: IO[bytes]) -> None:
         file.write(b"half")
         raise OSError(28, "No space left on device")
 

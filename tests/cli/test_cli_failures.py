@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,27 +12,29 @@ from saeatlas.cli import main as program
 from saeatlas.cli.target import atlas_place, split_reference
 from saeatlas.errors import InvalidInput, NotFound, SourceError
 
+Run = Callable[..., tuple[int, str, str]]
 
-def failing(error: BaseException):
+
+def failing(error: BaseException) -> Callable[[list[str]], int]:
     def run(tokens: list[str]) -> int:
         raise error
 
     return run
 
 
-def test_an_error_is_a_message_and_a_hint_with_the_code_of_its_class(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_a_message_and_a_hint_with_the_code_of_its_class(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     error = SourceError("'a.h5' ends early", hint="Copy it again.")
     error.add_note("while reading shard 3")
     monkeypatch.setattr(program, "_run", failing(error))
     assert cli("x") == (6, "", "error: 'a.h5' ends early\nnote: while reading shard 3\nhint: Copy it again.\n")
 
 
-def test_messages_from_data_are_escaped(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_from_data_are_escaped(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_run", failing(NotFound("No document '\x1b[2J'")))
     assert cli("x")[2] == "error: No document '\\x1b[2J'\n"
 
 
-def test_an_unexpected_exception_is_reported_as_a_bug(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_exception_is_reported_as_a_bug(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_run", failing(ZeroDivisionError("division by zero")))
     code, out, err = cli("x")
     assert (code, out) == (70, "")
@@ -47,7 +50,7 @@ def test_debug_lets_the_traceback_through(monkeypatch: pytest.MonkeyPatch) -> No
         program.main(["x"])
 
 
-def test_interrupt_is_130(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_is_130(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_run", failing(KeyboardInterrupt()))
     code, _, err = cli("x")
     assert code == 130
@@ -64,20 +67,20 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 @pytest.mark.parametrize(
     "arguments", [["plugns"], ["plugins", "--nope"], ["plugins", "weird"], ["feature", "show"], ["init"]]
 )
-def test_usage_errors_are_2_in_the_same_form(cli, arguments: list[str]) -> None:
+def test_usage_errors_are_2_in_the_same_form(cli: Run, arguments: list[str]) -> None:
     code, out, err = cli(*arguments)
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
     assert "hint: See: saeatlas" in err
 
 
-def test_help_is_on_standard_output_and_0(cli) -> None:
+def test_help_is_on_standard_output_and_0(cli: Run) -> None:
     code, out, err = cli("--help")
     assert (code, err) == (0, "")
     assert "Make and fill an atlas" in out
 
 
-def test_version(cli) -> None:
+def test_version(cli: Run) -> None:
     code, out, _ = cli("--version")
     assert code == 0
     assert out[0].isdigit()
@@ -131,3 +134,10 @@ def test_references(text: str, parts: tuple[str, int]) -> None:
 def test_bad_references_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="names no feature"):
         split_reference(text)
+
+
+def test_tracebacks_of_workers_are_not_shown(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = SourceError("broken")
+    error.add_note("Traceback (most recent call last):\n  File ...")
+    monkeypatch.setattr(program, "_run", failing(error))
+    assert cli("x")[2] == "error: broken\n"

@@ -44,10 +44,14 @@ def test_bars_are_drawn_nested_on_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "120")
-    with shown_progress() as progress, progress.task("Outer", total=2, unit="steps"):
-        with progress.task("Inner \x1b[2J", total=4_000_000, unit="rows") as inner:
-            inner.advance(2_000_000)
-            drawing.time.sleep(0.3)
+    with (
+        shown_progress() as progress,
+        progress.task("Outer", total=2, unit="steps"),
+        progress.task("Inner \x1b[2J", total=4_000_000, unit="rows") as inner,
+    ):
+        inner.advance(2_000_000)
+        with progress.task("Another"):
+            pass
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
     assert "Outer" in text
     assert "  Inner \\x1b[2J" in text

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -14,6 +15,7 @@ TOKENS = [
     Shaded(" refund", value=2.0, is_focus=True),
     Shaded(" please\n"),
 ]
+Draw = Callable[..., str]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -24,21 +26,21 @@ def test_piped_table_is_tab_separated_and_exact(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == "n\tx\tt\n1234567\t0.30000000000000004\ta\\tb\n0\t\t\n"
 
 
-def test_terminal_table_aligns_numbers_right(terminal) -> None:
-    tables.write_table([tables.Column("name", is_text=True), tables.Column("n")], [("a", 1), ("bb", 1234)])
-    lines = ANSI.sub("", terminal.getvalue()).splitlines()
+def test_terminal_table_aligns_numbers_right(on_terminal: Draw) -> None:
+    columns = [tables.Column("name", is_text=True), tables.Column("n")]
+    lines = ANSI.sub("", on_terminal(tables.write_table, columns, [("a", 1), ("bb", 1234)])).splitlines()
     assert [line.rstrip() for line in lines] == ["name      n", "a         1", "bb    1,234"]
 
 
-def test_terminal_table_cannot_be_given_escapes(terminal) -> None:
-    tables.write_table([tables.Column("name", is_text=True)], [("\x1b]0;title\x07[red]x[/red]",)])
-    assert "\\x1b]0;title\\x07[red]x[/red]" in ANSI.sub("", terminal.getvalue())
+def test_terminal_table_cannot_be_given_escapes(on_terminal: Draw) -> None:
+    drawn = on_terminal(tables.write_table, [tables.Column("t", is_text=True)], [("\x1b]0;title\x07[red]x[/red]",)])
+    assert "\\x1b]0;title\\x07[red]x[/red]" in ANSI.sub("", drawn)
 
 
-def test_terminal_table_without_colour_has_no_colour(terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_table_without_colour_has_no_colour(on_terminal: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    bars.write_histogram([0.0, 1.0, 2.0], [3, 4])
-    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", terminal.getvalue())
+    drawn = on_terminal(bars.write_histogram, [0.0, 1.0, 2.0], [3, 4])
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", drawn)
 
 
 def test_facts_are_pairs_when_piped(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,17 +53,15 @@ def test_context_without_colour_brackets_the_active_tokens(capsys: pytest.Captur
     assert capsys.readouterr().out == "  {{early }}[a\\x1b[2J][[ refund]] please\\n\n"
 
 
-def test_context_on_a_terminal_is_shaded_and_holds_only_styles(terminal) -> None:
-    contexts.write_context(TOKENS, 2.0)
-    drawn = terminal.getvalue()
+def test_context_on_a_terminal_is_shaded_and_holds_only_styles(on_terminal: Draw) -> None:
+    drawn = on_terminal(contexts.write_context, TOKENS, 2.0)
     assert "48;2;" in drawn
     assert ANSI.sub("", drawn).strip() == "early a\\x1b[2J refund please\\n"
 
 
-def test_context_on_a_terminal_with_no_color_uses_brackets(terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_context_on_a_terminal_with_no_color_uses_brackets(on_terminal: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    contexts.write_context(TOKENS, 2.0)
-    assert "[[ refund]]" in terminal.getvalue()
+    assert "[[ refund]]" in on_terminal(contexts.write_context, TOKENS, 2.0)
 
 
 def test_stronger_is_darker() -> None:
@@ -80,11 +80,9 @@ def test_bar_without_blocks_is_ascii() -> None:
     assert bars.bar(0.5, 8, blocks=False) == "####"
 
 
-def test_histogram_shows_every_bin(terminal) -> None:
-    bars.write_histogram([0.0, 0.5, 1.0], [1000, 0])
-    lines = ANSI.sub("", terminal.getvalue()).splitlines()
-    assert lines[0].startswith("0 to 0.5") and lines[0].endswith("1,000")
-    assert lines[1].startswith("0.5 to 1") and lines[1].endswith("0")
+def test_histogram_shows_every_bin(on_terminal: Draw) -> None:
+    lines = ANSI.sub("", on_terminal(bars.write_histogram, [0.0, 0.5, 1.0], [1000, 0])).splitlines()
+    assert [(line[:8].strip(), line.split()[-1]) for line in lines] == [("0 to 0.5", "1,000"), ("0.5 to 1", "0")]
 
 
 def test_histogram_is_a_table_when_piped(capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ def report_failure(error: BaseException) -> int:
 
 def _report_known(error: SaeatlasError) -> int:
     """Print an error of saeatlas with its hint and notes; give the exit code of its class."""
-    _complain(error.message, error.hint, tuple(getattr(error, "__notes__", ())))
+    _complain(error.message, error.hint, _notes(error))
     return error.exit_code
 
 
@@ -53,7 +53,7 @@ def _report_unexpected(error: BaseException) -> int:
     _complain(
         f"Unexpected {type(error).__name__}{place}: {error}",
         "This is a bug in saeatlas: please report it with the output of the same command under SAEATLAS_DEBUG=1.",
-        tuple(getattr(error, "__notes__", ())),
+        _notes(error),
     )
     return InternalError.exit_code
 
@@ -75,6 +75,12 @@ def _leave_broken_pipe() -> int:
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
     return _BROKEN_PIPE
+
+
+def _notes(error: BaseException) -> tuple[str, ...]:
+    """Return the notes that are sentences; tracebacks from worker processes are for SAEATLAS_DEBUG=1."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    return tuple(note for note in notes if "Traceback (most recent call last)" not in note)
 
 
 def _complain(message: str, hint: str, notes: tuple[str, ...]) -> None:

@@ -112,7 +112,7 @@ class _Bars:
             elif event.what == "advance" and event.task in self._tasks:
                 self._live().advance(self._tasks[event.task], event.amount)
             elif event.what == "end" and event.task in self._tasks:
-                self._live().remove_task(self._tasks.pop(event.task))
+                self._end(event.task)
 
     def close(self) -> None:
         with self._lock:
@@ -120,8 +120,24 @@ class _Bars:
                 self._bars.stop()
 
     def _start(self, event: Event) -> None:
-        label = "  " * min(len(self._tasks), 3) + visible(event.task)
+        parent = self._parent(event.task)
+        label = visible(event.task)
+        if parent:
+            # One line for each running step: its inner task stands for it while there is one.
+            self._live().update(self._tasks[parent], visible=False)
+        else:
+            label = "  " * min(sum("/" not in name for name in self._tasks), 3) + label
         self._tasks[event.task] = self._live().add_task(label, total=event.total, unit=event.unit)
+
+    def _end(self, name: str) -> None:
+        self._live().remove_task(self._tasks.pop(name))
+        parent = self._parent(name)
+        if parent:
+            self._live().update(self._tasks[parent], visible=True)
+
+    def _parent(self, name: str) -> str:
+        """Return the open task whose name, with a colon, begins this one; the engine names tasks of steps so."""
+        return max((other for other in self._tasks if name.startswith(f"{other}: ")), key=len, default="")
 
     def _message(self, text: str) -> None:
         from rich.text import Text

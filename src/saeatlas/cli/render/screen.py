@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
 import sys
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "is_terminal", "say", "shows_blocks", "width", "write", "write_json"]
+__all__ = ["ROWS_SHOWN", "console", "is_terminal", "say", "shows_blocks", "width", "write", "write_json"]
+
+ROWS_SHOWN = 40
+"""Lines of a long table that a terminal shows; files, pipes and JSON always get all of them."""
 
 # Valid JSON, but not safe to show: C1 controls, line separators, bidirectional controls, halves of surrogates.
 _JSON_UNSAFE = re.compile("[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
@@ -54,6 +61,19 @@ def say(text: str) -> None:
 
 
 def write_json(value: object) -> None:
-    """Write one JSON value; what is not a number in JSON (NaN, infinities) is a fault here, not null."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2 if is_terminal() else None)
+    """Write one JSON value. NaN, which stands for an undefined number in tables, becomes null."""
+    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, indent=2 if is_terminal() else None)
     write(_JSON_UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text))
+
+
+def _plain(value: object) -> object:
+    """Return `value` in the types of JSON."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value) if isinstance(value, timedelta | Decimal) else value

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from saeatlas.cli.render import screen
 from saeatlas.cli.render.escape import visible
-from saeatlas.cli.render.numbers import cell, plain
+from saeatlas.cli.render.numbers import cell, count, percent, plain
 
-__all__ = ["Column", "write_facts", "write_heading", "write_table"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Column", "columns_of", "write_facts", "write_heading", "write_rows", "write_table"]
+
+_IDS = frozenset({"row", "document", "position", "feature", "token", "index", "id"})
+"""Columns of numbers that name something: no thousands apart."""
+_SHARES = frozenset({"share", "density", "firing_rate", "rate"})
+"""Columns of parts of a whole."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,48 @@ def write_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> 
     screen.write("\t".join(column.name for column in columns))
     for row in rows:
         screen.write("\t".join(visible(plain(value)) for value in row))
+
+
+def columns_of(table: pa.Table) -> list[Column]:
+    """Choose how each column of an Arrow table is shown, by its name and type."""
+    import pyarrow as pa
+
+    columns = []
+    for field in table.schema:
+        is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        show: Callable[..., str] = cell
+        if field.name in _IDS:
+            show = str
+        elif field.name in _SHARES:
+            show = percent
+        columns.append(Column(field.name, show, is_text=is_text))
+    return columns
+
+
+def write_rows(columns: Sequence[Column], table: pa.Table, n_all: int | None = None) -> None:
+    """Write an Arrow table: all of it when piped; on a terminal its first lines, and how many there are in all.
+
+    Parameters
+    ----------
+    columns
+        Which columns, in which order, and how they are shown.
+    table
+        Holds them by name; it may be only the beginning.
+    n_all
+        Lines in all when `table` is only the beginning.
+    """
+    total = table.num_rows if n_all is None else n_all
+    shown = table.slice(0, screen.ROWS_SHOWN) if screen.is_terminal() else table
+    lines = (
+        line
+        for batch in shown.select([column.name for column in columns]).to_batches(max_chunksize=65_536)
+        for line in zip(*(values.to_pylist() for values in batch.columns), strict=True)
+    )
+    write_table(columns, lines)
+    if shown.num_rows < total:
+        screen.say(
+            f"The first {shown.num_rows} of {count(total)} lines; pipe the output, or use --out or --json, for all."
+        )
 
 
 def write_facts(facts: Mapping[str, object]) -> None:

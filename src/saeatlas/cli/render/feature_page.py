@@ -1,0 +1,51 @@
+"""One feature on one page: numbers, distribution, tokens, contexts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from saeatlas.cli.render import screen
+from saeatlas.cli.render.bars import write_histogram
+from saeatlas.cli.render.examples import write_examples
+from saeatlas.cli.render.numbers import count, number, percent
+from saeatlas.cli.render.tables import columns_of, write_facts, write_heading, write_rows
+
+if TYPE_CHECKING:
+    from saeatlas.atlas.feature import Feature
+    from saeatlas.atlas.statistics import FeatureStats
+
+__all__ = ["write_feature"]
+
+_BINS, _TOKENS, _EXAMPLES = 12, 8, 5
+
+
+def write_feature(feature: Feature) -> None:
+    """Write everything that is asked first about a feature."""
+    stats = feature.stats()
+    write_facts(_facts(stats) if screen.is_terminal() else vars(stats))
+    if not stats.n_active:
+        return
+    write_heading("Distribution of the active values")
+    histogram = feature.histogram(_BINS)
+    write_histogram(histogram.edges, histogram.counts)
+    if feature.sae.corpus.tokens is not None:
+        write_heading("Top tokens")
+        table = feature.top_tokens(_TOKENS)
+        write_rows(columns_of(table), table)
+    write_heading("Strongest contexts")
+    write_examples(feature.examples(n=_EXAMPLES))
+
+
+def _facts(stats: FeatureStats) -> dict[str, object]:
+    """Return the numbers as sentences for a person."""
+    interval = f"95% interval {percent(stats.density_low)} to {percent(stats.density_high)}"
+    facts: dict[str, object] = {
+        "feature": f"{stats.sae}/{stats.feature}",
+        "active": f"{count(stats.n_active)} of all {count(stats.n_rows)} rows, {percent(stats.density)} ({interval})",
+    }
+    if stats.n_listed != stats.n_active:
+        facts["listed"] = f"{count(stats.n_listed)} rows, zeros and negatives included"
+    if stats.n_active:
+        spread = f"quartiles {number(stats.q25)}, {number(stats.median)}, {number(stats.q75)}"
+        facts["values"] = f"mean {number(stats.mean)}, {spread}, largest {number(stats.max)}"
+    return facts
