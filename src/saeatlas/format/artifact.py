@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -242,6 +241,8 @@ def verify_artifact(store: Store, prefix: str, *, deep: bool, progress: Progress
 
 
 def _compare_digests(store: Store, expected: Mapping[str, FileRecord], progress: Progress) -> list[Problem]:
+    from concurrent.futures import ThreadPoolExecutor
+
     problems = []
     total = sum(record.size for record in expected.values())
     with (
@@ -275,6 +276,8 @@ def _hash_files(directory: Path) -> tuple[FileRecord, ...]:
     odd = [name for name, path in paths.items() if path.is_symlink() or not path.is_file()]
     if odd:
         raise InternalError(f"An artifact holds files only, found something else: '{odd[0]}'")
+    from concurrent.futures import ThreadPoolExecutor
+
     names = sorted(paths)
     with ThreadPoolExecutor(_HASHERS) as pool:
         return tuple(pool.map(lambda name: _hash_file(name, paths[name]), names))

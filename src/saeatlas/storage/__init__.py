@@ -31,9 +31,9 @@ def open_store(url: str | Path, *, create: bool = False) -> Store:
         scheme, separator, rest = url.partition("://")
         if separator and scheme != "file":
             raise InvalidInput(f"No store serves '{scheme}://': asked for '{url}'", hint="Give a path to a directory.")
+        if not url.strip():
+            raise InvalidInput("The path of an atlas is empty", hint="Give a path to a directory.")
         url = Path(_path_of_file_url(rest) if separator else url)
-    if not str(url).strip():
-        raise InvalidInput("The path of an atlas is empty", hint="Give a path to a directory.")
     return LocalStore(url.expanduser(), create=create)
 
 

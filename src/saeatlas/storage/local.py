@@ -6,6 +6,7 @@ import builtins
 import errno
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -30,12 +31,14 @@ _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 class LocalBlob:
     """An open file. It stays readable when the file is deleted, and closes when nothing refers to it."""
 
-    __slots__ = ("_fd", "_key", "size")
+    __slots__ = ("_fd", "_key", "is_file", "size")
 
     def __init__(self, fd: int, key: str) -> None:
         self._fd = fd
         self._key = key
-        self.size = os.fstat(fd).st_size
+        status = os.fstat(fd)
+        self.size = status.st_size
+        self.is_file = stat.S_ISREG(status.st_mode)
 
     def __del__(self, close: object = os.close) -> None:
         # The default argument keeps `close` alive while the interpreter shuts down.
@@ -55,6 +58,8 @@ class LocalBlob:
 
     def read_into(self, offset: int, out: npt.NDArray[np.generic]) -> None:
         """Fill the contiguous array `out` from `offset` with one system call where that is enough."""
+        if offset < 0:  # To preadv, -1 is the file's current position.
+            raise self._too_short(offset, out.nbytes)
         try:
             done = _preadv(self._fd, (out,), offset)
         except (OSError, ValueError):
@@ -67,7 +72,7 @@ class LocalBlob:
         """Go on after `done` bytes: one call moves at most 2 GiB, and a signal may cut it short."""
         if not (out.flags.c_contiguous and out.flags.writeable):
             raise InvalidInput("The array to read into must be contiguous and writeable")
-        if offset < 0 or offset + out.nbytes > self.size:
+        if offset + out.nbytes > self.size:
             raise self._too_short(offset, out.nbytes)
         raw = out.reshape(-1).view(np.uint8)
         while done < raw.nbytes:
@@ -130,10 +135,10 @@ class LocalStore:
             raise self._no_object(key) from error
         except OSError as error:
             raise storage_error(error, f"open '{key}' in '{self.path}'") from error
-        if path.is_dir():
-            os.close(fd)
+        blob = LocalBlob(fd, key)
+        if not blob.is_file:
             raise self._no_object(key)
-        return LocalBlob(fd, key)
+        return blob
 
     def exists(self, key: str) -> bool:
         """Whether an object has this key."""

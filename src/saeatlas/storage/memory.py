@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import tempfile
 import threading
 import time
 import uuid
@@ -110,6 +109,8 @@ class MemoryStore:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give a temporary directory to build in."""
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="saeatlas-") as directory:
             yield Path(directory)
 

@@ -1,0 +1,21 @@
+"""The in-memory store keeps the contract of every store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saeatlas.storage import MemoryStore, Store
+from saeatlas.testing.store_contract import StoreContract
+
+
+class TestMemoryStore(StoreContract):
+    def make_store(self, directory: Path) -> Store:  # noqa: ARG002
+        return MemoryStore()
+
+
+def test_memory_store_has_no_paths() -> None:
+    assert MemoryStore().local_path("a") is None
+
+
+def test_two_memory_stores_have_two_urls() -> None:
+    assert MemoryStore().url != MemoryStore().url
