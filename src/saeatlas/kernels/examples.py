@@ -50,7 +50,7 @@ class Picks:
 
 
 def pick_examples(
-    indptr: Counts, rows: npt.NDArray[Any], values: Values, active: SortedActive, quota: Quota, first_feature: int
+    active: SortedActive, rows: npt.NDArray[Any], values: Values, quota: Quota, first_feature: int, *, indptr: Counts
 ) -> Picks:
     """Choose examples among the active entries of neighbouring features.
 
@@ -61,18 +61,18 @@ def pick_examples(
 
     Parameters
     ----------
-    indptr
-        int64 [n_features + 1]: where each feature starts and ends in `rows` and `values`.
+    active
+        Sorted active values of the same entries; the smallest of a feature is the least that counts as active.
     rows
         Global rows, ascending within a feature.
     values
         Values of the entries.
-    active
-        Sorted active values of the same entries; the smallest of a feature is the least that counts as active.
     quota
         How many to choose.
     first_feature
         Id of the first feature.
+    indptr
+        int64 [n_features + 1]: where each feature starts and ends in `rows` and `values`.
 
     Notes
     -----
