@@ -103,14 +103,20 @@ class AnalysisStep:
 
     def build(self, work: Work) -> Built:
         """Compute and write the tables."""
-        from saeatlas.format.table import write_table
+        import pyarrow as pa
+
+        from saeatlas.format.table import write_batches, write_table
 
         schemas = self.analysis.schema()
         tables = self.analysis.compute(_sae(work.view, self.sae), work.progress)
         if set(tables) != set(schemas):
             raise InternalError(f"'{self.name}' declares the tables {sorted(schemas)}, and computed {sorted(tables)}")
         for name, schema in schemas.items():
-            write_table(work.directory, tables[name], schema, name)
+            table = tables[name]
+            if isinstance(table, pa.Table):
+                write_table(work.directory, table, schema, name)
+            else:
+                write_batches(work.directory, table, schema, name)
         return Built({"sae": self.sae, "axis": str(type(self.analysis).axis), "tables": sorted(schemas)})
 
 

@@ -1,0 +1,339 @@
+"""The steps of an import: identity, documents, tokens, and one segment for each shard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from saeatlas.errors import InternalError, SourceError
+from saeatlas.format.artifact import load_manifest
+from saeatlas.format.canonical import canonical_json, digest_bytes
+from saeatlas.format.identity import SaeIdentity
+from saeatlas.pipeline.importer import Importer, RowBatch, Survey
+from saeatlas.pipeline.recipe import name_of
+from saeatlas.pipeline.step import Built, Step, View, Work
+
+if TYPE_CHECKING:
+    from saeatlas.format.documents import DocumentsReader
+    from saeatlas.format.segment import SegmentBuilder
+    from saeatlas.kernels.sparse import CanonicalRows, Fault
+
+__all__ = ["DocumentsStep", "IdentityStep", "SegmentStep", "TokensStep", "import_steps", "segment_memory"]
+
+_SMALL = 1_000_000
+_MODERATE = 300_000_000
+
+
+def import_steps(importer: Importer, survey: Survey) -> list[Step]:
+    """Return the steps that import what was surveyed; `SourceError` when it has no rows."""
+    if survey.n_rows <= 0:
+        raise SourceError(
+            f"The source has no rows: '{importer.source}'",
+            hint="Check that it was written to the end.",
+            kind="empty-source",
+        )
+    steps: list[Step] = [IdentityStep(survey.identity), DocumentsStep(importer, survey)]
+    if survey.has_tokens:
+        steps.append(TokensStep(importer, survey))
+    shards = importer.shards(survey)
+    edges = [0, *(shard.stop for shard in shards)]
+    if [shard.start for shard in shards] != edges[:-1] or edges[-1] != survey.n_rows:
+        raise InternalError(f"The shards of '{name_of(type(importer))}' do not cover 0 to {survey.n_rows}: {shards}")
+    return steps + [SegmentStep(importer, survey, number, shard) for number, shard in enumerate(shards)]
+
+
+def segment_memory(n_slots: int) -> int:
+    """Return the bytes that writing or merging a segment of so many entries may hold at most.
+
+    One orientation of the shard is held, 4 bytes a value and up to 4 a feature id; the other is made in
+    ranges of features. The rest is buffers and the interpreter with its libraries.
+    """
+    return 300_000_000 + 8 * n_slots
+
+
+@dataclass(frozen=True)
+class IdentityStep:
+    """Writes down which SAE this is."""
+
+    identity: SaeIdentity
+
+    name: ClassVar[str] = "identity"
+    version: ClassVar[int] = 1
+    encoding_type: ClassVar[str] = "sae-identity"
+    encoding_version: ClassVar[int] = 1
+
+    @property
+    def output(self) -> str:
+        """Logical name."""
+        return f"sae/{self.identity.name}/identity"
+
+    def params(self) -> dict[str, Any]:
+        """Return every fact."""
+        return dict(self.identity.to_json())
+
+    def inputs(self, view: View) -> dict[str, str]:
+        """Return nothing: the facts are parameters."""
+        del view
+        return {}
+
+    def after(self) -> tuple[str, ...]:
+        """Wait for nothing."""
+        return ()
+
+    def memory(self, view: View) -> int:
+        """Return a small number."""
+        del view
+        return _SMALL
+
+    def build(self, work: Work) -> Built:
+        """Write `identity.json`."""
+        (work.directory / "identity.json").write_bytes(canonical_json(self.identity.to_json()))
+        return Built({"unknown": list(self.identity.unknown())})
+
+
+@dataclass(frozen=True)
+class DocumentsStep:
+    """Writes the documents of the corpus and which rows are whose."""
+
+    importer: Importer
+    survey: Survey
+
+    name: ClassVar[str] = "documents"
+    encoding_type: ClassVar[str] = "documents"
+    encoding_version: ClassVar[int] = 1
+
+    @property
+    def version(self) -> int:
+        """Version of the importer."""
+        return type(self.importer).version
+
+    @property
+    def output(self) -> str:
+        """Logical name."""
+        return f"corpus/{self.survey.corpus}/documents"
+
+    def params(self) -> dict[str, Any]:
+        """Return what shapes the documents."""
+        return {"importer": name_of(type(self.importer)), **self.importer.params("documents")}
+
+    def inputs(self, view: View) -> dict[str, str]:
+        """Return the fingerprint of the source."""
+        del view
+        return {"source": self.survey.fingerprints["documents"]}
+
+    def after(self) -> tuple[str, ...]:
+        """Wait for nothing."""
+        return ()
+
+    def memory(self, view: View) -> int:
+        """Return a bound for ids, metadata and runs."""
+        del view
+        return _MODERATE
+
+    def build(self, work: Work) -> Built:
+        """Let the importer write, and check that rows and documents fit."""
+        attributes = self.importer.write_documents(work.directory, work.progress)
+        if attributes["n_rows"] != self.survey.n_rows:
+            raise SourceError(
+                f"The activations have {self.survey.n_rows} rows, and the documents {attributes['n_rows']}",
+                hint="Check that both come from the same run.",
+                kind="shape-mismatch",
+            )
+        return Built(attributes)
+
+
+@dataclass(frozen=True)
+class TokensStep:
+    """Writes which token each row is."""
+
+    importer: Importer
+    survey: Survey
+
+    name: ClassVar[str] = "tokens"
+    encoding_type: ClassVar[str] = "tokens"
+    encoding_version: ClassVar[int] = 1
+
+    @property
+    def version(self) -> int:
+        """Version of the importer."""
+        return type(self.importer).version
+
+    @property
+    def output(self) -> str:
+        """Logical name."""
+        return f"corpus/{self.survey.corpus}/tokens"
+
+    @property
+    def _documents(self) -> str:
+        return f"corpus/{self.survey.corpus}/documents"
+
+    def params(self) -> dict[str, Any]:
+        """Return what shapes the tokens."""
+        return {"importer": name_of(type(self.importer)), **self.importer.params("tokens")}
+
+    def inputs(self, view: View) -> dict[str, str]:
+        """Return the fingerprint of the source and the digest of the documents."""
+        return {"source": self.survey.fingerprints["tokens"], "documents": view.entries[self._documents].digest}
+
+    def after(self) -> tuple[str, ...]:
+        """Wait for the documents."""
+        return (self._documents,)
+
+    def memory(self, view: View) -> int:
+        """Return a bound for the vocabulary and buffers."""
+        del view
+        return _MODERATE
+
+    def build(self, work: Work) -> Built:
+        """Let the importer write."""
+        attributes = self.importer.write_tokens(work.directory, self._reader(work), work.progress)
+        if attributes is None:
+            raise InternalError(f"'{name_of(type(self.importer))}' announced tokens and wrote none")
+        return Built(attributes)
+
+    def _reader(self, work: Work) -> DocumentsReader:
+        from saeatlas.format.documents import DocumentsReader
+
+        path = work.entries[self._documents].path
+        return DocumentsReader(work.store, path, load_manifest(work.store, path).attributes)
+
+
+@dataclass(frozen=True)
+class SegmentStep:
+    """Writes the activations of one shard in both orientations."""
+
+    importer: Importer
+    survey: Survey
+    number: int
+    shard: range
+
+    name: ClassVar[str] = "segment"
+    encoding_type: ClassVar[str] = "segment"
+    encoding_version: ClassVar[int] = 1
+
+    @property
+    def version(self) -> int:
+        """Version of the importer."""
+        return type(self.importer).version
+
+    @property
+    def output(self) -> str:
+        """Logical name."""
+        return f"sae/{self.survey.identity.name}/segment/{self.number:05d}"
+
+    def params(self) -> dict[str, Any]:
+        """Return what shapes the segment, the facts that it carries among them."""
+        return {
+            **self._shared(),
+            "rows": [self.shard.start, self.shard.stop],
+            "profile": self.importer.profile,
+        }
+
+    def inputs(self, view: View) -> dict[str, str]:
+        """Return the fingerprint of the source."""
+        del view
+        return {"source": self.survey.fingerprints["activations"]}
+
+    @property
+    def origin(self) -> str:
+        """Digest of what all segments of one import share; segments merged from them carry it on."""
+        source = self.survey.fingerprints["activations"]
+        return digest_bytes(canonical_json({**self._shared(), "version": self.version, "source": source}))
+
+    def after(self) -> tuple[str, ...]:
+        """Wait for identity and documents: if those are refused, no shard was made in vain."""
+        return f"sae/{self.survey.identity.name}/identity", f"corpus/{self.survey.corpus}/documents"
+
+    def memory(self, view: View) -> int:
+        """Return a bound from the slots of the shard."""
+        del view
+        return segment_memory(len(self.shard) * (self.survey.k or 32))
+
+    def build(self, work: Work) -> Built:
+        """Check and sort every row, and write the segment."""
+        from saeatlas.format.segment import SegmentBuilder
+
+        builder = SegmentBuilder(
+            work.directory,
+            sae=self.survey.identity.name,
+            corpus=self.survey.corpus,
+            first_row=self.shard.start,
+            n_rows=len(self.shard),
+            n_features=self.survey.n_features,
+            profile=self.importer.profile,
+            identity=dict(self.survey.identity.to_json()),
+        )
+        self._append_rows(builder, work)
+        info = builder.finish(work.progress)
+        return Built({**info.to_json(), "origin": self.origin}, content=info.fingerprint)
+
+    def _append_rows(self, builder: SegmentBuilder, work: Work) -> None:
+        with work.progress.task("Read rows", total=len(self.shard), unit="rows") as task:
+            for rows in self._canonical(work):
+                n_rows = rows.indptr.size - 1
+                builder.append(rows.features, rows.values, rows.indptr)
+                task.advance(n_rows)
+
+    def _canonical(self, work: Work) -> Iterator[CanonicalRows]:
+        from saeatlas.kernels.sparse import Fault, canonical_rows
+
+        empty_feature, empty_value = self.importer.empty_slots()
+        expected = self.shard.start
+        for batch in self.importer.rows(self.shard, work.progress):
+            if batch.first_row != expected or batch.indptr.size - 1 + expected > self.shard.stop:
+                raise InternalError(f"'{self.output}' expected row {expected}, and got {_rows_of(batch)}")
+            expected += batch.indptr.size - 1
+            rows = canonical_rows(
+                batch.features,
+                batch.values,
+                batch.indptr,
+                empty_feature=empty_feature,
+                empty_value=empty_value,
+                n_features=self.survey.n_features,
+            )
+            if isinstance(rows, Fault):
+                raise _fault_error(rows, batch, self.survey)
+            yield rows
+        if expected != self.shard.stop:
+            raise SourceError(
+                f"The source ends at row {expected}, and should have {self.survey.n_rows} rows",
+                hint="Check that it was written to the end.",
+                kind="truncated-source",
+            )
+
+    def _shared(self) -> dict[str, Any]:
+        return {
+            "importer": name_of(type(self.importer)),
+            **self.importer.params("activations"),
+            "corpus": self.survey.corpus,
+            "n_features": self.survey.n_features,
+            "identity": self.survey.identity.digest(),
+        }
+
+
+def _rows_of(batch: RowBatch) -> str:
+    return f"{batch.first_row} to {batch.first_row + batch.indptr.size - 1}"
+
+
+def _fault_error(fault: Fault, batch: RowBatch, survey: Survey) -> SourceError:
+    """Return the error that names the row in the source, the slot, what was found and what may be."""
+    place = f"Row {batch.first_row + fault.row}, slot {fault.slot}"
+    if fault.kind == "index-out-of-range":
+        most = f"0 to {survey.n_features - 1}" if survey.n_features else "0 or more"
+        return SourceError(
+            f"{place}: feature id {fault.found:.0f} is out of range, expected {most}",
+            hint="Check the number of features, and whether ids begin at 0; if this marks an empty slot, say so.",
+            kind=fault.kind,
+        )
+    if fault.kind == "duplicate-index":
+        return SourceError(
+            f"{place}: feature id {fault.found:.0f} is listed twice in the row",
+            hint="Each feature has one value in a row; if this id marks an empty slot, say so.",
+            kind=fault.kind,
+        )
+    return SourceError(
+        f"{place}: the value is {fault.found}, expected a finite number",
+        hint="Find out why the activations hold it; if it marks an empty slot, say so.",
+        kind=fault.kind,
+    )
