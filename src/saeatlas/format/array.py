@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -291,7 +291,7 @@ class ArrayReader:
     def __len__(self) -> int:
         return self.layout.shape[0]
 
-    def read(self, start: int = 0, stop: int | None = None) -> npt.NDArray[np.generic]:
+    def read(self, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
         """Return rows `start` to `stop` (the end when None) as a new array of shape [stop - start, *row_shape]."""
         shape = self.layout.shape
         stop = shape[0] if stop is None else stop
