@@ -204,6 +204,7 @@ class DocumentsWriter:
 
     def _write_columns(self, ids: pa.Array, lengths: Int64, columns: pa.Table | None) -> list[str]:
         import pyarrow as pa
+
         from saeatlas.format.table import write_table
 
         table = pa.table(
@@ -388,5 +389,9 @@ class DocumentsReader:
 
 
 def _find_runs(first_row: Int64, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[Any]]:
-    """Return the run that holds each row."""
-    return np.searchsorted(first_row, rows, "right") - 1
+    """Return the run that holds each row, [rows]."""
+    if rows.size < _MERGE_FROM or (rows[1:] < rows[:-1]).any():
+        return np.searchsorted(first_row, rows, "right") - 1
+    from saeatlas.kernels.locate import merge_sorted
+
+    return merge_sorted(first_row, rows)

@@ -148,6 +148,7 @@ class TokensWriter:
 
     def _write_vocabulary(self, ids: list[int | None], strings: list[str]) -> None:
         import pyarrow as pa
+
         from saeatlas.format.table import write_table
 
         schema = pa.schema(

@@ -1,0 +1,1 @@
+"""Importers: one module per source, each mapping it to rows, documents and tokens."""

@@ -1,0 +1,143 @@
+"""A tokenizer from a `tokenizer.json`: token ids, character spans, and strings that read as text."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from saeatlas.errors import MissingExtra, SourceError
+from saeatlas.importers._files import check_file
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+__all__ = ["EncodedText", "SourceTokenizer", "find_tokenizer"]
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """The tokens of one text."""
+
+    ids: list[int]
+    """The tokenizer's ids."""
+    spans: npt.NDArray[np.uint32]
+    """First character and the one after the last of each token, [tokens, 2]."""
+
+
+@dataclass(frozen=True)
+class SourceTokenizer:
+    """Tokenises whole texts, never cut and never padded, whatever the file says for training."""
+
+    path: Path
+    """A `tokenizer.json`."""
+    add_special_tokens: bool = False
+    """Whether tokens such as BOS are added around a text."""
+
+    def encode(self, texts: list[str]) -> list[EncodedText]:
+        """Return the tokens of each text."""
+        found = self._tokenizer.encode_batch(texts, add_special_tokens=self.add_special_tokens)
+        return [EncodedText(one.ids, np.array(one.offsets, np.uint32).reshape(-1, 2)) for one in found]
+
+    def strings(self, token_ids: list[int]) -> list[str]:
+        """Return what tokens read as: bytes as the text they are, spaces as spaces.
+
+        A token that is part of a character reads as U+FFFD; its span says which character.
+        """
+        special = {added.content for added in self._tokenizer.get_added_tokens_decoder().values()}
+        words = [self._tokenizer.id_to_token(token_id) or f"<{token_id}>" for token_id in token_ids]
+        return [word if word in special else self._read(word) for word in words]
+
+    def _read(self, word: str) -> str:
+        kinds = self._decoders
+        if "ByteLevel" in kinds and all(character in _BYTE_OF for character in word):
+            return bytes(_BYTE_OF[character] for character in word).decode(errors="replace")
+        if "ByteFallback" in kinds and len(word) == 6 and word.startswith("<0x") and word.endswith(">"):
+            return bytes.fromhex(word[3:5]).decode(errors="replace")
+        return word.replace("\u2581", " ") if kinds & {"Metaspace", "Replace"} else word
+
+    @cached_property
+    def _decoders(self) -> set[str]:
+        return set(_types(json.loads(self._tokenizer.to_str()).get("decoder")))
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        try:
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise MissingExtra(
+                "Tokenising the texts needs the package 'tokenizers'",
+                hint="Run: pip install 'saeatlas[tokenizers]', or give a token table instead of a tokenizer.",
+            ) from error
+        text = self.path.read_bytes()
+        try:
+            tokenizer = Tokenizer.from_buffer(text)
+        except ValueError as error:
+            raise SourceError(
+                f"Not a tokenizer: '{self.path}': {error}",
+                hint="Give the file `tokenizer.json` of the model.",
+                kind="wrong-file-type",
+            ) from error
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+
+def _types(decoder: Any) -> Iterator[str]:  # noqa: ANN401  # a decoder is any JSON value
+    if isinstance(decoder, dict):
+        yield str(decoder.get("type", ""))
+        for inner in decoder.get("decoders", []):
+            yield from _types(inner)
+
+
+def _bytes_by_character() -> dict[str, int]:
+    """Invert the table by which byte-level tokenizers write each byte as a visible character."""
+    shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    table = {chr(byte): byte for byte in shown}
+    hidden = (byte for byte in range(256) if byte not in shown)
+    return table | {chr(256 + place): byte for place, byte in enumerate(hidden)}
+
+
+_BYTE_OF = _bytes_by_character()
+
+
+def find_tokenizer(name: str) -> Path:
+    """Return the `tokenizer.json` of a path, a folder, or a model's name in the local Hugging Face cache.
+
+    Nothing is downloaded.
+    """
+    path = Path(name)
+    if path.is_dir():
+        path /= "tokenizer.json"
+    if not path.exists():
+        found = _cached(name)
+        if found is None:
+            raise SourceError(
+                f"There is no tokenizer file at '{name}', and no tokenizer of that name in the Hugging Face cache",
+                hint=f"Give the path of a tokenizer.json, or run: hf download {name} tokenizer.json",
+            )
+        path = found
+    check_file(path, "tokenizer")
+    return path
+
+
+def _cached(name: str) -> Path | None:
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    for repository in (name, f"openai-community/{name}"):
+        folder = cache / f"models--{repository.replace('/', '--')}"
+        main = folder / "refs" / "main"
+        revisions = [main.read_text().strip()] if main.is_file() else []
+        revisions += sorted(path.name for path in folder.glob("snapshots/*"))
+        for revision in revisions:
+            found = folder / "snapshots" / revision / "tokenizer.json"
+            if found.is_file():
+                return found
+    return None

@@ -1,0 +1,46 @@
+"""Which range each of many sorted numbers falls in, by one merge instead of a search for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+__all__ = ["merge_sorted"]
+
+Int64 = npt.NDArray[np.int64]
+
+
+def merge_sorted(starts: Int64, numbers: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint32]:
+    """Return the last range that starts at or before each number, [numbers].
+
+    Parameters
+    ----------
+    starts
+        Where each range starts, int64 [ranges + 1], ascending; the last one is where the last range ends.
+    numbers
+        Sorted, from `starts[0]` to below `starts[-1]`.
+    """
+    fixed = numbers if numbers.dtype == np.uint32 else numbers.astype(np.int64, copy=False)
+    return _merge(starts, np.ascontiguousarray(fixed))
+
+
+@njit(cache=True, nogil=True)
+def _merge(starts: Int64, numbers: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+    out = np.empty(numbers.size, np.uint32)
+    at = 0
+    for i in range(numbers.size):
+        number = np.int64(numbers[i])
+        # Steps that double find the next range in few steps when numbers are far apart, in one when they are near.
+        step = 1
+        while at + step < starts.size and starts[at + step] <= number:
+            at += step
+            step *= 2
+        while step > 1:
+            step //= 2
+            if at + step < starts.size and starts[at + step] <= number:
+                at += step
+        out[i] = at
+    return out
