@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -150,14 +151,11 @@ def spearman(sums: DocumentSums, means: Floats, order: npt.NDArray[np.int64], ra
     return Spearman(*_spearman(sums.indptr, sums.documents, means, order, ranks))
 
 
-def average_ranks(values: Floats) -> Floats:
-    """Rank numbers from 1, equal ones at their average rank; NaN stays NaN and takes no rank."""
-    ranks = np.full(values.size, np.nan)
-    used = np.flatnonzero(~np.isnan(values))
-    _, inverse, counts = np.unique(values[used], return_inverse=True, return_counts=True)
+def average_ranks(values: npt.NDArray[Any]) -> Floats:
+    """Rank numbers from 1, equal ones at their average rank."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    ranks[used] = (ends - (counts - 1) / 2)[inverse]
-    return ranks
+    return np.asarray((ends - (counts - 1) / 2)[inverse], np.float64)
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
