@@ -14,14 +14,12 @@ from saeatlas.cli.failures import report_failure
 __all__ = ["main"]
 
 _COMMANDS = "saeatlas.cli.commands"
-_HELP = "One open store for sparse-autoencoder activations: import, measure, ask, verify."
-_EPILOGUE = """Begin with:
+_HELP = """One open store for sparse-autoencoder activations: import, measure, ask, verify.
 
-  saeatlas demo
-
-Or with your own activations:
+Begin with 'saeatlas demo', which makes a small real atlas. Or with activations of your own:
 
   saeatlas import h5-topk acts.h5 --metadata docs.npz --sae gpt2-l8 --atlas a.atlas
+
   saeatlas feature show gpt2-l8/16751 --atlas a.atlas
 """
 
@@ -58,7 +56,6 @@ def _app() -> App:
     app = App(
         name="saeatlas",
         help=_HELP,
-        help_epilogue=_EPILOGUE,
         help_format="plaintext",
         version=_version,
         suppress_keyboard_interrupt=False,

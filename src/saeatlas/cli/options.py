@@ -16,10 +16,13 @@ AtlasOption = Annotated[
         help="Directory of the atlas; otherwise SAEATLAS_ATLAS, otherwise the atlas in the current directory.",
     ),
 ]
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Print JSON.")]
 SaeOption = Annotated[str, Parameter(name="--sae", show_default=False, help="Name of the SAE; not needed for one.")]
 FeatureReference = Annotated[str, Parameter(name="REF", help="The feature: NAME/ID, or ID where there is one SAE.")]
 Jobs = Annotated[
     int, Parameter(name="--jobs", show_default=False, help="Worker processes at most; otherwise one for each core.")
 ]
-PlanOnly = Annotated[bool, Parameter(name="--plan", negative="", help="Print what would run and why, and run nothing.")]
+PlanOnly = Annotated[
+    bool,
+    Parameter(name="--plan", negative="", show_default=False, help="Print what would run and why, and run nothing."),
+]

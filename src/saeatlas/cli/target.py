@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saeatlas.errors import InvalidInput, NotFound
+from saeatlas.errors import InvalidInput, NotFound, StorageError
 
 if TYPE_CHECKING:
     from saeatlas.atlas.atlas import Atlas
     from saeatlas.atlas.feature import Feature
     from saeatlas.atlas.sae import SAE
+    from saeatlas.storage.store import Store
 
-__all__ = ["atlas_place", "open_atlas", "open_feature", "open_sae", "split_reference"]
+__all__ = [
+    "atlas_place",
+    "is_free",
+    "open_atlas",
+    "open_feature",
+    "open_or_create",
+    "open_sae",
+    "split_reference",
+    "store_to_plan_in",
+]
 
 _IDENTITY_FILE = "atlas.json"
 
@@ -43,6 +54,43 @@ def open_atlas(given: str) -> Atlas:
     from saeatlas.atlas.atlas import open_atlas as open_at
 
     return open_at(atlas_place(given))
+
+
+def open_or_create(given: str, check: Callable[[], object]) -> Atlas:
+    """Open the atlas at a place, or make it there when nothing is; `check` is called before it is made.
+
+    Raises
+    ------
+    AlreadyExists
+        When the directory holds something else.
+    """
+    from saeatlas.atlas.atlas import create
+    from saeatlas.atlas.atlas import open_atlas as open_at
+
+    place = atlas_place(given)
+    if not is_free(place):
+        return open_at(place)
+    check()
+    return create(place)
+
+
+def is_free(place: str) -> bool:
+    """Whether nothing is at a place yet, or an empty directory."""
+    if "://" in place:
+        return False
+    path = Path(place).expanduser()
+    try:
+        return not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    except OSError as error:
+        raise StorageError(f"Cannot look into '{path}': {error.strerror or error}", kind="read-only") from error
+
+
+def store_to_plan_in(given: str) -> Store:
+    """Return the store of an atlas, or an empty one where the atlas is still to be made."""
+    from saeatlas.storage import MemoryStore
+
+    place = atlas_place(given)
+    return MemoryStore() if is_free(place) else open_atlas(given).store
 
 
 def open_sae(given: str, name: str) -> SAE:

@@ -18,6 +18,10 @@ def command(path: Annotated[str, Parameter(help="Directory to make; it must be n
     Example: saeatlas init reviews.atlas
     """
     from saeatlas.atlas.atlas import create
+    from saeatlas.cli.target import is_free
+    from saeatlas.errors import AlreadyExists
 
+    if not is_free(path):
+        raise AlreadyExists(f"There is something at '{path}' already", hint="Name a new or empty directory.")
     atlas = create(path)
     say(f"Made an empty atlas: {atlas.url}")

@@ -25,7 +25,10 @@ def command(
         Path | None, Parameter(help="File to write: .parquet, .arrow, .csv or .tsv.", show_default=False)
     ] = None,
     listed: Annotated[
-        bool, Parameter(negative="", help="Also rows that the source lists with zero or a negative value.")
+        bool,
+        Parameter(
+            negative="", show_default=False, help="Also rows that the source lists with zero or a negative value."
+        ),
     ] = False,
     atlas: AtlasOption = "",
     as_json: AsJson = False,

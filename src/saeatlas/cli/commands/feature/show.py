@@ -23,7 +23,10 @@ def command(
     /,
     *,
     full: Annotated[
-        bool, Parameter(negative="", help="With --json: also distribution, top tokens and strongest contexts.")
+        bool,
+        Parameter(
+            negative="", show_default=False, help="With --json: also distribution, top tokens and strongest contexts."
+        ),
     ] = False,
     atlas: AtlasOption = "",
     as_json: AsJson = False,
