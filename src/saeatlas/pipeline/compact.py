@@ -68,9 +68,9 @@ class CompactStep:
         return ()
 
     def memory(self, view: View) -> int:
-        """Return a bound that holds for any number of entries: they pass in ranges."""
+        """Return a bound that holds for any number of rows and entries: they pass in ranges."""
         del view
-        return segment_memory(min(self.n_listed, 64_000_000))
+        return segment_memory(0, min(self.n_listed, 64_000_000))
 
     def build(self, work: Work) -> Built:
         """Merge."""

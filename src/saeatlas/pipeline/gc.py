@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ class GcReport:
     artifacts: tuple[str, ...]
     """Prefixes of artifacts that no kept commit lists."""
     bytes: int
-    """Bytes freed; those of artifacts are 0 in a dry run where the seal cannot be read."""
+    """Bytes freed, or that would be."""
     kept_young: int
     """Artifacts that no commit lists, and that are too young to delete."""
     dry_run: bool
@@ -72,7 +73,7 @@ def gc(
             freed += store.open(commit_key(number)).size if dry_run else store.delete(commit_key(number))
             task.advance(1)
     loose = _unlisted(store, set(old) if dry_run else set())
-    doomed = [path for path in loose if _is_old(store, f"{path}/{SEAL}", min_age_seconds)]
+    doomed = [path for path in loose if _is_old_artifact(store, path, min_age_seconds)]
     with progress.task("Delete artifacts", total=len(doomed), unit="artifacts") as task:
         for path in doomed:
             freed += _size(store, path) if dry_run else _delete(store, path)
@@ -90,12 +91,12 @@ def _unlisted(store: Store, without: set[int]) -> list[str]:
         for name in store.children(f"artifacts/{owner}")
     ]
     # Commits are read after artifacts are listed: what is committed meanwhile is in them.
-    listed = {
-        entry.path
-        for number in list_commits(store)
-        if number not in without
-        for entry in load_commit(store, number).entries.values()
-    }
+    listed: set[str] = set()
+    for number in list_commits(store):
+        if number not in without:
+            # Another gc may delete an old commit just now; a damaged one stops this gc with its error.
+            with suppress(NotFound):
+                listed |= {entry.path for entry in load_commit(store, number).entries.values()}
     return [path for path in there if path not in listed]
 
 
@@ -111,8 +112,12 @@ def _is_old(store: Store, key: str, min_age_seconds: float) -> bool:
     try:
         return store.age(key) >= min_age_seconds
     except NotFound:
-        # The remains of a deletion that was killed: without a seal nobody reads or reuses them.
-        return True
+        return False
+
+
+def _is_old_artifact(store: Store, path: str, min_age_seconds: float) -> bool:
+    """Whether everything in an artifact is old; one without a seal is the remains of a killed deletion."""
+    return all(_is_old(store, key, min_age_seconds) for key in store.list(path))
 
 
 def _size(store: Store, path: str) -> int:

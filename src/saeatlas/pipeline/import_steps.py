@@ -43,13 +43,13 @@ def import_steps(importer: Importer, survey: Survey) -> list[Step]:
     return steps + [SegmentStep(importer, survey, number, shard) for number, shard in enumerate(shards)]
 
 
-def segment_memory(n_slots: int) -> int:
-    """Return the bytes that writing or merging a segment of so many entries may hold at most.
+def segment_memory(n_rows: int, n_slots: int) -> int:
+    """Return the bytes that writing a segment may hold at most.
 
-    One orientation of the shard is held, 4 bytes a value and up to 4 a feature id; the other is made in
-    ranges of features. The rest is buffers and the interpreter with its libraries.
+    The shard is held row-major, up to 8 bytes an entry and 16 a row; the other orientation is made in ranges
+    of features, 128 MiB for two. The rest is a batch of the source and the interpreter with its libraries.
     """
-    return 300_000_000 + 8 * n_slots
+    return 350_000_000 + 16 * n_rows + 8 * n_slots
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ class SegmentStep:
     def memory(self, view: View) -> int:
         """Return a bound from the slots of the shard."""
         del view
-        return segment_memory(len(self.shard) * (self.survey.k or 32))
+        return segment_memory(len(self.shard), len(self.shard) * (self.survey.k or 32))
 
     def build(self, work: Work) -> Built:
         """Check and sort every row, and write the segment."""
@@ -272,7 +272,7 @@ class SegmentStep:
         with work.progress.task("Read rows", total=len(self.shard), unit="rows") as task:
             for rows in self._canonical(work):
                 n_rows = rows.indptr.size - 1
-                builder.append(rows.features, rows.values, rows.indptr)
+                builder.append(rows.features, rows.values, rows.indptr, n_empty=rows.n_empty)
                 task.advance(n_rows)
 
     def _canonical(self, work: Work) -> Iterator[CanonicalRows]:
