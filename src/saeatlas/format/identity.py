@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Literal
+from typing import Literal, cast
 
 from saeatlas.errors import Conflict, FormatError, InvalidInput
 from saeatlas.format.canonical import canonical_json, digest_bytes
@@ -21,6 +22,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "context_window": (int,),
     "bos": (bool,),
 }
+_LEAST = {"layer": 0, "width": 1, "k": 1, "l0": 0, "context_window": 1}
 
 
 def check_name(name: str, what: str) -> str:
@@ -70,6 +72,9 @@ class SaeIdentity:
         check_name(self.name, "an SAE")
         for field in fields(self):
             _check_fact(field.name, getattr(self, field.name))
+        if self.l0 is not None:
+            # 32 and 32.0 are one number, and must have one digest.
+            object.__setattr__(self, "l0", float(self.l0))
 
     def to_json(self) -> dict[str, object]:
         """Return every fact by its name; an unknown one is None."""
@@ -126,9 +131,9 @@ def _check_fact(name: str, value: object) -> None:
     kinds = _TYPES.get(name, (str,))
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise InvalidInput(f"The fact '{name}' of an SAE must be {kinds[-1].__name__}, found: {value!r:.100}")
-    if isinstance(value, int | float) and not (0 if name in {"layer", "l0", "k"} else 1) <= value < float("inf"):
-        if name == "bos":
-            return
+    if isinstance(value, str) and not value:
+        raise InvalidInput(f"The fact '{name}' of an SAE is empty", hint="Leave out what is not known.")
+    if name in _LEAST and not _LEAST[name] <= cast("float", value) < math.inf:
         raise InvalidInput(f"The fact '{name}' of an SAE is out of range: {value}")
     if name == "attention" and value not in {"causal", "bidirectional"}:
         raise InvalidInput(f"The fact 'attention' must be 'causal' or 'bidirectional', found: '{value}'")
