@@ -22,9 +22,10 @@ __all__ = ["Analysis", "AnalysisStep", "Axis"]
 
 
 class Axis(StrEnum):
-    """What one line of an analysis is about."""
+    """What one line of an analysis is about; with 'feature-list' a feature has any number of lines."""
 
     FEATURE = "feature"
+    FEATURE_LIST = "feature-list"
     ROW = "row"
     DOCUMENT = "document"
     FEATURE_PAIR = "feature-pair"
