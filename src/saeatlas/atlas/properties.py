@@ -60,7 +60,7 @@ class Association:
     """How features depend on a property; arrays [features], NaN where undefined."""
 
     effect_name: Literal["cramers_v", "spearman_rho"]
-    """Cramér's V of (fires in the document × level), or Spearman's rho of mean activation and number."""
+    """Cramér's V of fires in the document by level, or Spearman's rho of mean activation and number."""
     effect: npt.NDArray[np.float64]
     """Size of the effect."""
     corrected: npt.NDArray[np.float64]
@@ -181,10 +181,9 @@ def _number_levels(
     if distinct.size <= _MOST_NUMBERS:
         numbers = tuple(float(number) for number in distinct)
         return tuple(f"{number:.10g}" for number in numbers), numbers, numbers, codes
-    # Quantiles that are values of the data, so that no edge depends on how two values are interpolated.
+    # Quantiles that are values of the data, so that no edge depends on how two values are interpolated. A value
+    # that fills several quantiles leaves fewer bins.
     edges = np.unique(np.quantile(values, np.arange(_N_BINS + 1) / _N_BINS, method="lower"))
-    # A value that fills several quantiles leaves fewer bins; that most frequent least value can leave none.
-    edges = edges if edges.size > 1 else np.array([distinct[0], distinct[-1]])
     place = np.clip(np.searchsorted(edges, values, "right") - 1, 0, edges.size - 2)
     ends = [float(edge) for edge in edges]
     names = [f"[{low:.10g}, {high:.10g})" for low, high in pairwise(ends)]

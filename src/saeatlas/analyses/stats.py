@@ -1,0 +1,99 @@
+"""How often and how strongly each feature fires."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from saeatlas.analyses._columns import block_entries, blocks, nullable
+from saeatlas.errors import InvalidInput
+from saeatlas.pipeline.analysis import Analysis, Axis
+from saeatlas.progress import Progress
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from saeatlas.atlas.activations import FeatureBlock
+    from saeatlas.atlas.sae import SAE
+
+__all__ = ["Stats", "plugin"]
+
+_NUMBERS = ("mean", "std", "min", "q25", "median", "q75", "max", "skewness", "kurtosis")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stats(Analysis):
+    """How often and how strongly each feature fires, over every row.
+
+    One line per feature. Numbers about values are about the active ones, and null where they are undefined.
+
+    Examples
+    --------
+    saeatlas analyze stats
+    """
+
+    version: ClassVar[int] = 1
+    axis: ClassVar[Axis] = Axis.FEATURE
+    needs: ClassVar[frozenset[str]] = frozenset({"activations"})
+
+    floor: float = 0.0
+    """Values at or below this count as silence; at least 0, because rows that list nothing have value 0."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.floor < math.inf:
+            raise InvalidInput(f"'floor' must be a finite number from 0, found: {self.floor}")
+
+    def schema(self) -> dict[str, pa.Schema]:
+        """Return the schema; see docs/reference/analyses.md for each column."""
+        import pyarrow as pa
+
+        counts = [pa.field(name, pa.int64(), nullable=False) for name in ("n_rows", "n_listed", "n_active")]
+        return {
+            "data": pa.schema(
+                [
+                    pa.field("feature", pa.uint32(), nullable=False),
+                    *counts,
+                    *(pa.field(name, pa.float64()) for name in ("density", "density_low", "density_high")),
+                    pa.field("sum", pa.float64(), nullable=False),
+                    *(pa.field(name, pa.float64()) for name in _NUMBERS),
+                ]
+            )
+        }
+
+    def compute(self, sae: SAE, progress: Progress) -> dict[str, pa.Table | Iterator[pa.RecordBatch]]:
+        """Summarise block after block; memory as `peak_bytes` says."""
+        return {"data": (self._batch(block, sae.n_rows) for block in blocks(sae, progress))}
+
+    def peak_bytes(self, sae: SAE) -> int:
+        """Return 150 MB, 40 bytes per entry of the largest block, 200 bytes per feature."""
+        return 150_000_000 + 40 * block_entries(sae) + 200 * sae.n_features
+
+    def _batch(self, block: FeatureBlock, n_rows: int) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        from saeatlas.kernels.stats import sort_active, summarise, wilson
+
+        summary = summarise(sort_active(block.indptr, block.values, self.floor))
+        low, high = wilson(summary.n_active, n_rows)
+        n_features = block.stop - block.first
+        density = summary.n_active / n_rows if n_rows else np.full(n_features, np.nan)
+        return pa.record_batch(
+            {
+                "feature": np.arange(block.first, block.stop, dtype=np.uint32),
+                "n_rows": np.full(n_features, n_rows, np.int64),
+                "n_listed": np.diff(block.indptr),
+                "n_active": summary.n_active,
+                "density": nullable(density),
+                "density_low": nullable(low),
+                "density_high": nullable(high),
+                "sum": summary.sum,
+                **{name: nullable(getattr(summary, name)) for name in _NUMBERS},
+            }
+        )
+
+
+plugin = Stats
