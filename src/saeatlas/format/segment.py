@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from saeatlas.format.segment_builder import SegmentBuilder
+from saeatlas.format.segment_check import check_segment
 from saeatlas.format.segment_info import N_TOP, SegmentInfo, add_fingerprints
+from saeatlas.format.segment_merge import merge_segments
 from saeatlas.format.segment_reader import SegmentReader
 
 __all__ = [
@@ -12,4 +14,6 @@ __all__ = [
     "SegmentInfo",
     "SegmentReader",
     "add_fingerprints",
+    "check_segment",
+    "merge_segments",
 ]

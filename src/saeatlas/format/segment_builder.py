@@ -17,20 +17,15 @@ from saeatlas.errors import InternalError, InvalidInput
 from saeatlas.format.array import ArrayWriter, write_array, write_group
 from saeatlas.format.codecs import Profile, check_profile
 from saeatlas.format.segment_info import N_TOP, SegmentInfo
+from saeatlas.format.segment_stream import feature_ranges
 from saeatlas.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from saeatlas.kernels.sparse import FeatureSummary
 
-__all__ = ["FeatureSide", "RowSide", "SegmentBuilder", "feature_ranges", "id_dtype", "write_groups"]
+__all__ = ["FeatureSide", "RowSide", "SegmentBuilder", "check_n_rows", "id_dtype", "write_groups"]
 
 Array = npt.NDArray[Any]
-
-RANGE_BYTES = 64 << 20
-"""Feature-major rows and values that are put in order at once; two such ranges exist at a time."""
-_RANGE_FEATURES = 1 << 15
-"""Features of one range at most: each needs room for its strongest entries."""
-_MAX_ROWS = 1 << 32
 
 
 def id_dtype(n_features: int) -> np.dtype[Any]:
@@ -44,16 +39,12 @@ def write_groups(directory: Path) -> None:
         write_group(directory, name)
 
 
-def feature_ranges(counts: npt.NDArray[np.int64], value_dtype: np.dtype[Any]) -> Iterator[tuple[int, int]]:
-    """Cut the features so that the entries of a range, or one feature alone, take `RANGE_BYTES`."""
-    limit = RANGE_BYTES // (4 + max(4, value_dtype.itemsize))
-    ends = np.cumsum(counts)
-    first, before = 0, 0
-    while first < counts.size:
-        stop = max(first + 1, int(np.searchsorted(ends, before + limit, "right")))
-        stop = min(stop, first + _RANGE_FEATURES)
-        yield first, stop
-        first, before = stop, int(ends[stop - 1])
+def check_n_rows(n_rows: int) -> None:
+    """Raise `InvalidInput` when local rows would not fit uint32."""
+    if n_rows >= 1 << 32:
+        raise InvalidInput(
+            f"A segment holds fewer than 2^32 rows, asked for: {n_rows}", hint="Choose fewer rows per segment."
+        )
 
 
 class _Side:
@@ -118,26 +109,39 @@ class FeatureSide(_Side):
         self._done = 0
         self._open: FeatureSummary | None = None
 
-    def add(self, n_features: int, pieces: Iterator[tuple[Array, Array, Array]]) -> None:
-        """Write the next `n_features` features from pieces: indptr [n_features + 1], rows, values.
-
-        More than one piece is possible for one feature only; the rows of each lie above those before.
-        """
+    def begin(self, n_features: int) -> None:
+        """Start on the next `n_features` features."""
         from saeatlas.kernels.sparse import FeatureSummary
 
-        summary = FeatureSummary.empty(n_features, N_TOP, self._summary["max"].dtype)
-        for indptr, rows, values in pieces:
-            stored = values.astype(self._value_dtype, copy=False)
-            self._rows.append(rows)
-            self._values.append(stored)
-            summary.add(indptr, rows, stored)
+        self._open = FeatureSummary.empty(n_features, N_TOP, self._summary["max"].dtype)
+
+    def add(self, indptr: Array, rows: Array, values: Array) -> None:
+        """Write entries of the features begun: bounds [n + 1] from 0, ascending local rows, values.
+
+        Several calls are possible for one feature only; the rows of each lie above those before.
+        """
+        stored = values.astype(self._value_dtype, copy=False)
+        self._rows.append(rows)
+        self._values.append(stored)
+        self._begun.add(indptr, rows, stored)
+
+    def end(self) -> None:
+        """Write what follows from the entries of the features begun."""
+        summary = self._begun
         _, top_rows, top_values = summary.top()
         self._top_rows.append(top_rows)
         self._top_values.append(top_values.astype(self._value_dtype, copy=False))
-        span = slice(self._done, self._done + n_features)
+        span = slice(self._done, self._done + summary.count.size)
         for name, numbers in self._summary.items():
             numbers[span] = getattr(summary, name)
-        self._done += n_features
+        self._done = span.stop
+        self._open = None
+
+    @property
+    def _begun(self) -> FeatureSummary:
+        if self._open is None:
+            raise InternalError("No features were begun")
+        return self._open
 
     def finish(self) -> None:
         """Write bounds and summary, after all features."""
@@ -198,10 +202,7 @@ class SegmentBuilder:
 
     def __post_init__(self) -> None:
         check_profile(self.profile)
-        if self.n_rows >= _MAX_ROWS:
-            raise InvalidInput(
-                f"A segment holds fewer than 2^32 rows, asked for: {self.n_rows}", hint="Choose fewer rows per shard."
-            )
+        check_n_rows(self.n_rows)
 
     def append(self, features: Array, values: Array, indptr: Array, *, n_empty: int = 0) -> None:
         """Add rows in the form that `canonical_rows` gives.
@@ -263,7 +264,9 @@ class SegmentBuilder:
                 while (found := ahead.result()) is not None:
                     # The next range is put in order while this one is encoded and written.
                     ahead = worker.submit(next, ranges, None)
-                    by_feature.add(found[0].size - 1, iter([found]))
+                    by_feature.begin(found[0].size - 1)
+                    by_feature.add(*found)
+                    by_feature.end()
                     task.advance(float(found[1].size))
                 by_feature.finish()
         self._parts.clear()

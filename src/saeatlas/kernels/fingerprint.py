@@ -78,15 +78,8 @@ def feature_fingerprint(
     sums
         As in `fingerprint`, indexed by the feature itself.
     """
-    low, high = _by_feature(
-        np.uint64(first_row),
-        first_feature,
-        np.asarray(indptr, np.int64),
-        rows,
-        _wide(values),
-        _sums(sums),
-        sums is not None,
-    )
+    entries = np.asarray(indptr, np.int64), rows, _wide(values)
+    low, high = _by_feature(np.uint64(first_row), first_feature, entries, _sums(sums), sums is not None)
     return (int(high) << 64) | int(low)
 
 
@@ -137,12 +130,11 @@ def _by_row(
 def _by_feature(
     first_row: np.uint64,
     first_feature: int,
-    indptr: Array,
-    rows: Array,
-    values: Array,
+    entries: tuple[Array, Array, Array],
     sums: Array,
     with_sums: bool,  # noqa: FBT001
 ) -> tuple[np.uint64, np.uint64]:
+    indptr, rows, values = entries
     low = np.uint64(0)
     high = np.uint64(0)
     number = np.empty(1, np.float64)

@@ -143,16 +143,16 @@ def transpose(
 
         def scatter(part: int) -> None:
             low, high = cuts[part], cuts[part + 1]
-            _scatter(indptr[low : high + 1], features, words, low, nexts[part], rows, found_words)
+            _scatter((indptr[low : high + 1], features, words), low, nexts[part], (rows, found_words))
 
         list(pool.map(scatter, range(n_parts)))
     return out_indptr, rows, found
 
 
 @njit(cache=True, nogil=True)
-def _scatter(
-    indptr: Array, features: Array, words: Array, first_row: int, nexts: Array, rows: Array, out: Array
-) -> None:
+def _scatter(source: tuple[Array, Array, Array], first_row: int, nexts: Array, out: tuple[Array, Array]) -> None:
+    indptr, features, words = source
+    rows, found = out
     for i in range(indptr.size - 1):
         row = np.uint32(first_row + i)
         for at in range(indptr[i], indptr[i + 1]):
@@ -160,7 +160,7 @@ def _scatter(
             place = nexts[feature]
             nexts[feature] = place + 1
             rows[place] = row
-            out[place] = words[at]
+            found[place] = words[at]
 
 
 def scatter_features(
@@ -190,33 +190,22 @@ def scatter_features(
     """
     indptr, features, values = source
     unsigned = f"u{values.itemsize}"
-    _scatter_range(
-        indptr,
-        features,
-        values.view(unsigned),
-        np.int64(first_row),
-        read_from,
-        span[0],
-        span[1],
-        nexts,
-        out[0],
-        out[1].view(unsigned),
-    )
+    words = (indptr, features, values.view(unsigned))
+    _scatter_range(words, first_row, read_from, span, nexts, (out[0], out[1].view(unsigned)))
 
 
 @njit(cache=True, nogil=True)
 def _scatter_range(
-    indptr: Array,
-    features: Array,
-    words: Array,
-    first_row: np.int64,
+    source: tuple[Array, Array, Array],
+    first_row: int,
     read_from: Array,
-    first: int,
-    stop: int,
+    span: tuple[int, int],
     nexts: Array,
-    rows: Array,
-    out: Array,
+    out: tuple[Array, Array],
 ) -> None:
+    indptr, features, words = source
+    rows, found = out
+    first, stop = span
     for i in range(indptr.size - 1):
         at = read_from[i]
         end = indptr[i + 1]
@@ -228,7 +217,7 @@ def _scatter_range(
             place = nexts[feature - first]
             nexts[feature - first] = place + 1
             rows[place] = row
-            out[place] = words[at]
+            found[place] = words[at]
             at += 1
         read_from[i] = at
 
@@ -259,21 +248,21 @@ def merge_features(
     places = out_indptr[:-1].copy()
     for (indptr, own_rows, own_values, offset), count in zip(pieces, counts, strict=True):
         own_words = own_values.astype(dtype, copy=False).view(words.dtype)
-        _place(indptr, own_rows, own_words, np.uint32(offset), places, rows, words)
+        _place((indptr, own_rows, own_words), np.uint32(offset), places, (rows, words))
         places += count
     return out_indptr, rows, values
 
 
 @njit(cache=True, nogil=True)
-def _place(
-    indptr: Array, rows: Array, words: Array, offset: np.uint32, places: Array, out_rows: Array, out: Array
-) -> None:
+def _place(entries: tuple[Array, Array, Array], offset: np.uint32, places: Array, out: tuple[Array, Array]) -> None:
+    indptr, rows, words = entries
+    out_rows, found = out
     for i in range(indptr.size - 1):
         start = indptr[i] - indptr[0]
         place = places[i]
         for step in range(indptr[i + 1] - indptr[i]):
             out_rows[place + step] = np.uint32(rows[start + step] + offset)
-            out[place + step] = words[start + step]
+            found[place + step] = words[start + step]
 
 
 def first_unsorted(indptr: Array, ids: Array, limit: int) -> int:

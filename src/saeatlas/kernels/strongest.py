@@ -49,8 +49,8 @@ class FeatureSummary:
             top_values=np.zeros((n_features, n_top), dtype),
         )
 
-    def add(self, indptr: Array, rows: Array, values: Array, row_offset: int = 0) -> None:
-        """Add entries whose rows, plus `row_offset`, lie above those already added.
+    def add(self, indptr: Array, rows: Array, values: Array) -> None:
+        """Add entries whose rows lie above those already added.
 
         Parameters
         ----------
@@ -62,10 +62,7 @@ class FeatureSummary:
             Finite, float16, float32 or float64; widened to this summary's dtype.
         """
         _summarise(
-            np.asarray(indptr, np.int64),
-            rows,
-            values.astype(self.max.dtype, copy=False),
-            np.uint32(row_offset),
+            (np.asarray(indptr, np.int64), rows, values.astype(self.max.dtype, copy=False)),
             (self.count, self.active, self.sum, self.sum_squares, self.max),
             self.top_rows,
             self.top_values,
@@ -92,14 +89,12 @@ def top_values(rows: Array, values: Array, n: int) -> tuple[npt.NDArray[np.uint3
 
 @njit(cache=True, nogil=True)
 def _summarise(
-    indptr: Array,
-    rows: Array,
-    values: Array,
-    row_offset: np.uint32,
+    entries: tuple[Array, Array, Array],
     summary: tuple[Array, Array, Array, Array, Array],
     top_rows: Array,
     best: Array,
 ) -> None:
+    indptr, rows, values = entries
     count, active, total, squares, largest = summary
     n_top = top_rows.shape[1]
     for feature in range(indptr.size - 1):
@@ -126,7 +121,7 @@ def _summarise(
                     top_rows[feature, place] = top_rows[feature, place - 1]
                     place -= 1
                 best[feature, place] = value
-                top_rows[feature, place] = np.uint32(rows[at] + row_offset)
+                top_rows[feature, place] = rows[at]
                 filled = min(filled + 1, n_top)
         count[feature] = n_before + (stop - start)
         active[feature], total[feature], squares[feature] = n_active, own_sum, own_squares
