@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saeatlas.errors import Conflict, FormatError, InvalidInput
@@ -30,17 +30,20 @@ KNOWN: dict[str, Any] = {
 FACTS = st.fixed_dictionaries({}, optional={name: st.just(value) for name, value in KNOWN.items()})
 
 
+@settings(deadline=None)
 @given(FACTS)
 def test_identity_reads_back(facts: dict[str, Any]) -> None:
     identity = SaeIdentity(name="a", **facts)
     assert SaeIdentity.from_json(identity.to_json()) == identity
 
 
+@settings(deadline=None)
 @given(FACTS)
 def test_unknown_facts_are_named(facts: dict[str, Any]) -> None:
     assert set(SaeIdentity(name="a", **facts).unknown()) == KNOWN.keys() - facts.keys()
 
 
+@settings(deadline=None)
 @given(FACTS, FACTS)
 def test_merge_knows_what_either_knows(a: dict[str, Any], b: dict[str, Any]) -> None:
     merged = merge_identities(SaeIdentity(name="a", **a), SaeIdentity(name="a", **b))
