@@ -17,13 +17,15 @@ from saeatlas.registry import Registry
 __all__ = ["add_plugins", "plugin_command"]
 
 
-def add_plugins(app: App, registry: Registry, module: str) -> None:
-    """Register one command for each plug-in; `module` must give its command as the attribute `plugin:<name>`.
+def add_plugins(app: App, registry: Registry, module: str, example: str) -> None:
+    """Register one command for each plug-in; `module` must give the command of `<name>` as its attribute `<name>`.
 
-    No plug-in is imported: the line in the list comes from its source text.
+    No plug-in is imported: the help comes from its source text, with `example` after it, where '{name}' stands
+    for the plug-in's name.
     """
     for name in registry:
-        app.command(f"{module}:{name}", name=name, help=plugin_help(registry.place(name)) or registry.place(name))
+        about = plugin_help(registry.place(name)) or registry.place(name)
+        app.command(f"{module}:{name}", name=name, help=f"{about}\n\nExample: {example.format(name=name)}")
 
 
 def plugin_command(plugin: type, run: Callable[..., object]) -> Callable[..., object]:
@@ -36,8 +38,9 @@ def plugin_command(plugin: type, run: Callable[..., object]) -> Callable[..., ob
     run
         Called as `run(instance, **options)`; its first parameter is not an option.
     """
-    own = list(inspect.signature(run).parameters.values())[1:]
-    hints = typing.get_type_hints(run, include_extras=True)
+    first, *own = inspect.signature(run).parameters.values()
+    # The first annotation may be known to type checkers only.
+    hints = typing.get_type_hints(run, localns={str(first.annotation): plugin}, include_extras=True)
     options = [option.replace(annotation=hints[option.name]) for option in own]
     fields = _field_parameters(plugin)
     shared = {option.name for option in options} & {field.name for field in fields}
@@ -67,7 +70,8 @@ def _field_parameters(plugin: type) -> list[inspect.Parameter]:
     group = Group("Fields", sort_key=1)
     parameters = []
     for field in dataclasses.fields(plugin):
-        about = Parameter(help=help_of.get(field.name, ""), group=group if field.kw_only else None)
+        text = help_of.get(field.name, "")
+        about = Parameter(help=text, group=group) if field.kw_only else Parameter(help=text)
         hint: Any = Annotated[hints[field.name], about]
         default: Any = inspect.Parameter.empty
         if field.default is not dataclasses.MISSING:

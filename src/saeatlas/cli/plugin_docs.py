@@ -12,7 +12,9 @@ __all__ = ["field_help", "plugin_help"]
 def plugin_help(place: str) -> str:
     """Return the docstring of the class at 'module:attribute', or an empty string where its source is not found."""
     found = _class_at(place)
-    return "" if found is None else ast.get_docstring(found) or ""
+    text = "" if found is None else ast.get_docstring(found) or ""
+    # Help is folded to the width of the terminal, so that the line ends of the source would only disturb.
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def field_help(cls: type) -> dict[str, str]:

@@ -45,7 +45,7 @@ def atlas_place(given: str, *, here: Path | None = None) -> str:
         raise NotFound(f"No atlas is named, and '{directory}' holds several: {names}", hint="Say which with --atlas.")
     raise NotFound(
         f"No atlas is named, and '{directory}' is none and holds none",
-        hint="Give --atlas DIR or set SAEATLAS_ATLAS; `saeatlas demo` makes one to try.",
+        hint="Give --atlas DIR or set SAEATLAS_ATLAS; 'saeatlas demo' makes one to try.",
     )
 
 

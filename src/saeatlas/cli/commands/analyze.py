@@ -23,7 +23,7 @@ command = App(
     help="Compute analyses of an SAE over the whole corpus; what is current is not computed again.\n\n"
     "Example: saeatlas analyze stats histogram --atlas reviews.atlas",
 )
-add_plugins(command, analyses(), __name__)
+add_plugins(command, analyses(), __name__, "saeatlas analyze {name} --atlas a.atlas")
 
 
 def __getattr__(name: str) -> Callable[..., object]:

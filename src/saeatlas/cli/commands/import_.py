@@ -28,7 +28,7 @@ command = App(
     help="Bring activations into an atlas; the atlas is made when there is none.\n\n"
     "Example: saeatlas import h5-topk acts.h5 --metadata docs.npz --sae gpt2-l8 --atlas a.atlas",
 )
-add_plugins(command, importers(), __name__)
+add_plugins(command, importers(), __name__, "saeatlas import {name} SOURCE --sae gpt2-l8 --atlas a.atlas")
 
 
 def __getattr__(name: str) -> Callable[..., object]:
