@@ -78,7 +78,9 @@ def fill(documents, cumulative, loudness, k, seed):  # type: ignore[no-untyped-d
     return features, values
 
 
-def write_source(folder: Path, n_rows: int, *, k: int = K, n_features: int = N_FEATURES, seed: int = 0) -> tuple[Path, Path]:
+def write_source(
+    folder: Path, n_rows: int, *, k: int = K, n_features: int = N_FEATURES, seed: int = 0
+) -> tuple[Path, Path]:
     """Write activations.h5 and metadata.npz unless they are there; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     activations, metadata = folder / f"activations-{n_rows}x{k}.h5", folder / f"metadata-{n_rows}.npz"

@@ -42,8 +42,12 @@ def report(program: Path, activations: Path, metadata: Path, work: Path, n_liste
         command([program, "gc", "--keep", "1", "--min-age", "0", "--atlas", atlas])
         segments = [p for p in (atlas / "artifacts" / "bench").iterdir() if not p.name.startswith("identity")]
         size = sum(map(size_of, segments)) / n_listed
-        lines.append(f"| compact to one segment, {profile} | {seconds:.1f} s | {n_listed / seconds / 1e6:.1f} | {peak:.2f} GB | {size:.2f} |")
-    head = "## Ingest\n\n| work | time | million non-zeros a second | peak memory | bytes per non-zero |\n|---|---|---|---|---|\n"
+        lines.append(
+            f"| compact to one segment, {profile} | {seconds:.1f} s | {n_listed / seconds / 1e6:.1f} "
+            f"| {peak:.2f} GB | {size:.2f} |"
+        )
+    head = "## Ingest\n\n| work | time | million non-zeros a second | peak memory | bytes per non-zero |\n"
+    head += "|---|---|---|---|---|\n"
     return head + "\n".join(lines) + f"\n\nHDF5 to a verified atlas: {total:.1f} million non-zeros a second.\n"
 
 
@@ -54,7 +58,9 @@ def transposition(activations: Path) -> str:
         index, value = file["z_idx"][:n], file["z_val"][:n]
     n, k = index.shape
     indptr = np.arange(0, n * k + 1, k, dtype=np.int64)
-    rows = sparse.canonical_rows(index.ravel(), value.ravel(), indptr, empty_feature=-1, empty_value=None, n_features=None)
+    rows = sparse.canonical_rows(
+        index.ravel(), value.ravel(), indptr, empty_feature=-1, empty_value=None, n_features=None
+    )
     features, values = rows.features.astype(np.uint16), rows.values
     n_features = int(features.max()) + 1
     matrix = sp.csr_matrix((values, features.astype(np.int32), indptr), shape=(n, n_features))
@@ -77,4 +83,5 @@ def transposition(activations: Path) -> str:
                 seconds[name].append(time.perf_counter() - start)
     base = float(np.median(seconds["saeatlas"]))
     lines = [f"| {n_} | {n * k / np.median(s) / 1e6:.1f} | {np.median(s) / base:.1f} × |" for n_, s in seconds.items()]
-    return "## Transposition (row-major → feature-major)\n\n| way | million non-zeros a second | time, ours = 1 |\n|---|---|---|\n" + "\n".join(lines) + "\n"
+    head = "## Transposition (row-major → feature-major)\n\n| way | million non-zeros a second | time, ours = 1 |\n"
+    return head + "|---|---|---|\n" + "\n".join(lines) + "\n"

@@ -93,7 +93,9 @@ def loop_hdf5(path: Path, n_rows: int) -> Read:
 
 def dense_zarr(folder: Path, features: list[int], n_rows: int, source: Read) -> Read:
     """Dense float32 [feature, row] in Zarr with chunks (1, 10000), holding the listed features only."""
-    array = zarr.create_array(store=folder, shape=(len(features), n_rows), chunks=(1, 10_000), dtype="f4", overwrite=True)
+    array = zarr.create_array(
+        store=folder, shape=(len(features), n_rows), chunks=(1, 10_000), dtype="f4", overwrite=True
+    )
     line = np.zeros(n_rows, np.float32)
     for i, feature in enumerate(features):
         rows, values = source(feature)

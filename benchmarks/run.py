@@ -19,7 +19,7 @@ from pathlib import Path
 import ingest
 import numpy as np
 import rivals
-from generate import K, N_FEATURES, write_source
+from generate import N_FEATURES, K, write_source
 from measure import drop_cache, interleave, machine, size_of
 
 import saeatlas
@@ -94,7 +94,13 @@ def table(title: str, header: list[str], lines: Iterator[list[str]]) -> str:
 
 
 def micro(seconds: float) -> str:
-    return f"{seconds * 1e6:,.1f} µs" if seconds < 1e-3 else f"{seconds * 1e3:,.1f} ms" if seconds < 1 else f"{seconds:,.1f} s"
+    return (
+        f"{seconds * 1e6:,.1f} µs"
+        if seconds < 1e-3
+        else f"{seconds * 1e3:,.1f} ms"
+        if seconds < 1
+        else f"{seconds:,.1f} s"
+    )
 
 
 def features(probes: dict[str, list[int]], raw: rivals.RawMmap, atlases: dict[str, saeatlas.Atlas], n_rows: int) -> str:
@@ -144,7 +150,9 @@ def row_arrays(activations: object, n_rows: int) -> tuple[np.ndarray, np.ndarray
     return maps
 
 
-def cold(probes: dict[str, list[int]], raw: rivals.RawMmap, merged: saeatlas.Atlas, packed: saeatlas.Atlas, work: Path) -> str:
+def cold(
+    probes: dict[str, list[int]], raw: rivals.RawMmap, merged: saeatlas.Atlas, packed: saeatlas.Atlas, work: Path
+) -> str:
     """Reads after the system was asked to forget the files, against one positioned read per array."""
     reads = {"fast": merged.sae().activations, "balanced": packed.sae().activations}
     places = {"fast": work / "merged.atlas", "balanced": work / "balanced.atlas"}

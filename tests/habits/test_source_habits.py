@@ -55,7 +55,10 @@ def test_functions_are_short_and_classes_narrow(path: Path) -> None:
                 f.name
                 for f in node.body
                 if isinstance(f, ast.FunctionDef)
-                and any(getattr(d, "id", getattr(d, "attr", "")) in {"property", "cached_property"} for d in f.decorator_list)
+                and any(
+                    getattr(d, "id", getattr(d, "attr", "")) in {"property", "cached_property"}
+                    for d in f.decorator_list
+                )
             }
             assert len([m for m in methods if m not in properties]) <= 12, f"{node.name} has too many public methods"
 
@@ -76,7 +79,9 @@ def test_library_neither_prints_nor_unpickles(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            assert called not in {"print", "eval", "exec", "pickle.load", "pickle.loads"}, f"line {node.lineno}: {called}"
+            assert called not in {"print", "eval", "exec", "pickle.load", "pickle.loads"}, (
+                f"line {node.lineno}: {called}"
+            )
             for keyword in node.keywords:
                 literal_true = isinstance(keyword.value, ast.Constant) and keyword.value.value is True
                 assert not (keyword.arg == "allow_pickle" and literal_true), f"line {node.lineno}: allow_pickle=True"
@@ -99,5 +104,7 @@ def test_no_path_of_one_machine_is_written_down() -> None:
 
 def test_tests_neither_skip_nor_sleep() -> None:
     words = re.compile(r"pytest\.(skip|xfail|importorskip)|mark\.(skip|xfail)|\btime\.sleep\(")
-    found = [str(p) for p in sorted((ROOT / "tests").rglob("*.py")) if p != Path(__file__) and words.search(p.read_text())]
+    found = [
+        str(p) for p in sorted((ROOT / "tests").rglob("*.py")) if p != Path(__file__) and words.search(p.read_text())
+    ]
     assert not found
