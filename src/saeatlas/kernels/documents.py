@@ -52,20 +52,26 @@ def per_document(
     -----
     Holds 8 bytes per document, and 28 bytes per pair of feature and document found.
     """
-    found = _sum_by_document(
+    is_sorted, found_indptr, found = _sum_by_document(
         np.ascontiguousarray(indptr, np.int64),
         np.ascontiguousarray(documents, np.uint32),
         float32_or_64(values),
         n_documents,
         float(floor),
     )
-    return DocumentSums(*found)
+    for feature in np.flatnonzero(~is_sorted).tolist():
+        # Sorted here: a sort inside numba takes longer to compile than all the rest.
+        part = slice(int(found_indptr[feature]), int(found_indptr[feature + 1]))
+        order = np.argsort(found[0][part])
+        for array in found:
+            array[part] = array[part][order]
+    return DocumentSums(found_indptr, *found)
 
 
 @njit(cache=True, nogil=True)
 def _sum_by_document(
     indptr: Counts, documents: npt.NDArray[np.uint32], values: Values, n_documents: int, floor: float
-) -> tuple[Counts, npt.NDArray[np.uint32], Counts, Floats, Floats]:
+) -> tuple[npt.NDArray[np.bool_], Counts, tuple[npt.NDArray[np.uint32], Counts, Floats, Floats]]:
     n_features = indptr.size - 1
     out_indptr = np.zeros(n_features + 1, np.int64)
     # Untouched pages of these are never given memory, so the size of the answer counts, not the bound.
@@ -74,6 +80,7 @@ def _sum_by_document(
     out_sum = np.empty(values.size, np.float64)
     out_max = np.empty(values.size, np.float64)
     place = np.full(n_documents, -1, np.int64)
+    is_sorted = np.ones(n_features, np.bool_)
     at = 0
     for feature in range(n_features):
         start = at
@@ -98,11 +105,6 @@ def _sum_by_document(
             out_count[slot] += 1
             out_sum[slot] += value
             out_max[slot] = max(out_max[slot], value)
-        if not is_ascending:
-            order = np.argsort(out_document[start:at])
-            out_document[start:at] = out_document[start:at][order]
-            out_count[start:at] = out_count[start:at][order]
-            out_sum[start:at] = out_sum[start:at][order]
-            out_max[start:at] = out_max[start:at][order]
+        is_sorted[feature] = is_ascending
         out_indptr[feature + 1] = at
-    return out_indptr, out_document[:at], out_count[:at], out_sum[:at], out_max[:at]
+    return is_sorted, out_indptr, (out_document[:at], out_count[:at], out_sum[:at], out_max[:at])
