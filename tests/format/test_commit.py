@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -220,17 +219,23 @@ store, who, n = LocalStore(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
 for index in range(n):
     name = f"{who}-{index:06d}"
     publish_commit(store, lambda entries: {**entries, name: Entry(name, "table", "k", "d", "c")}, name)
+    print(index, flush=True)
 """
 
 
 def start_writer(store: LocalStore, who: str, n: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", WRITER, store.url, who, str(n)])
+    return subprocess.Popen([sys.executable, "-c", WRITER, store.url, who, str(n)], stdout=subprocess.PIPE)
+
+
+def finish(child: subprocess.Popen[bytes]) -> int:
+    child.communicate()
+    return child.returncode
 
 
 def test_eight_processes_lose_no_commit(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     children = [start_writer(store, f"writer {index}", 10) for index in range(8)]
-    assert [child.wait() for child in children] == [0] * 8
+    assert [finish(child) for child in children] == [0] * 8
     assert list_commits(store) == list(range(1, 81))
     assert sorted(head(store).entries) == [f"writer {who}-{index:06d}" for who in range(8) for index in range(10)]
 
@@ -238,21 +243,18 @@ def test_eight_processes_lose_no_commit(tmp_path: Path) -> None:
 def test_every_commit_of_a_race_adds_one_entry(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     children = [start_writer(store, f"writer {index}", 10) for index in range(3)]
-    assert [child.wait() for child in children] == [0] * 3
+    assert [finish(child) for child in children] == [0] * 3
     assert [len(load_commit(store, number).entries) for number in range(1, 31)] == list(range(1, 31))
 
 
 def test_killed_writers_leave_readable_heads(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     for turn in range(6):
-        before = head(store)
-        child = start_writer(store, f"turn {turn}", 1_000_000)
-        deadline = time.monotonic() + 60
-        while head(store).number < before.number + 3 + turn:
-            assert time.monotonic() < deadline
-            time.sleep(0.001 * turn)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
+        with start_writer(store, f"turn {turn}", 1_000_000) as child:
+            assert child.stdout is not None
+            for _ in range(3 + turn):
+                assert child.stdout.readline()
+            child.send_signal(signal.SIGKILL)
         latest = head(store)
         assert len(latest.entries) == latest.number
     assert [load_commit(store, number).number for number in list_commits(store)] == list(range(1, latest.number + 1))

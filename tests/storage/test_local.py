@@ -153,6 +153,11 @@ def test_read_only_array_is_refused(store: LocalStore) -> None:
         store.open("a").read_into(0, out)
 
 
+def test_blob_knows_its_file(store: LocalStore) -> None:
+    store.put_new("a/b", b"x")
+    assert store.open("a/b").path == store.path / "a" / "b"
+
+
 # Faults
 
 
@@ -330,14 +335,16 @@ def test_killed_writers_leave_whole_objects_only(store: LocalStore) -> None:
     program = (
         "import sys; from pathlib import Path; from saeatlas.storage import LocalStore\n"
         "store = LocalStore(Path(sys.argv[1])); n = int(sys.argv[2])\n"
-        "while True:\n    store.put_new(f'objects/{n:09d}', n.to_bytes(4, 'big') * 25_000); n += 1"
+        "while True:\n"
+        "    store.put_new(f'objects/{n:09d}', n.to_bytes(4, 'big') * 25_000); n += 1; print(n, flush=True)"
     )
     for turn in range(3):
-        start = 1_000_000 * turn
-        child = subprocess.Popen([sys.executable, "-c", program, store.url, str(start)])
-        wait_until(lambda start=start: store.exists(f"objects/{start + 20:09d}"))
-        child.send_signal(signal.SIGKILL)
-        child.wait()
+        arguments = [sys.executable, "-c", program, store.url, str(1_000_000 * turn)]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            for _ in range(20 + turn):
+                assert child.stdout.readline()
+            child.send_signal(signal.SIGKILL)
     for key in store.list("objects"):
         assert store.get(key) == int(key[-9:]).to_bytes(4, "big") * 25_000
 
@@ -369,13 +376,6 @@ def test_refused_put_leaves_no_temporary(store: LocalStore) -> None:
 def run_python(program: str, *arguments: str) -> str:
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
     return done.stdout.strip()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def make_leftovers(store: LocalStore) -> tuple[Path, Path]:

@@ -13,8 +13,10 @@ class TestMemoryStore(StoreContract):
         return MemoryStore()
 
 
-def test_memory_store_has_no_paths() -> None:
-    assert MemoryStore().local_path("a") is None
+def test_object_in_memory_has_no_path() -> None:
+    store = MemoryStore()
+    store.put_new("a", b"")
+    assert store.open("a").path is None
 
 
 def test_two_memory_stores_have_two_urls() -> None:

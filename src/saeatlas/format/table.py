@@ -91,8 +91,7 @@ def read_table(store: Store, prefix: str, name: str = "data", columns: Sequence[
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    key = _key(store, prefix, name)
-    path = store.local_path(key)
+    key, path = _find(store, prefix, name)
     try:
         with pq.ParquetFile(pa.BufferReader(store.get(key)) if path is None else path) as file:
             names = file.schema_arrow.names
@@ -113,8 +112,7 @@ def scan_table(store: Store, prefix: str, name: str = "data") -> pl.LazyFrame:
     """Return a table of the artifact at `prefix` as a lazy frame; nothing is read yet from a local store."""
     import polars as pl
 
-    key = _key(store, prefix, name)
-    path = store.local_path(key)
+    key, path = _find(store, prefix, name)
     if path is None:
         import io
 
@@ -122,12 +120,15 @@ def scan_table(store: Store, prefix: str, name: str = "data") -> pl.LazyFrame:
     return pl.scan_parquet(path, glob=False)
 
 
-def _key(store: Store, prefix: str, name: str) -> str:
+def _find(store: Store, prefix: str, name: str) -> tuple[str, Path | None]:
+    """Return the key of a table, and its file where it is one."""
     key = join_key(prefix, f"{name}.parquet")
-    if not store.exists(key):
+    try:
+        return key, store.open(key).path
+    except NotFound as error:
         tables = [child.removesuffix(".parquet") for child in store.children(prefix) if child.endswith(".parquet")]
-        raise NotFound(f"No table '{name}' in '{prefix}'", hint=f"Tables: {', '.join(tables) or 'none'}")
-    return key
+        hint = f"Tables: {', '.join(tables) or 'none'}"
+        raise NotFound(f"No table '{name}' in '{prefix}'", hint=hint) from error
 
 
 def _row_groups(batches: Iterable[pa.Table | pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

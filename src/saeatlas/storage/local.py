@@ -31,11 +31,12 @@ _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 class LocalBlob:
     """An open file. It stays readable when the file is deleted, and closes when nothing refers to it."""
 
-    __slots__ = ("_fd", "_key", "is_file", "size")
+    __slots__ = ("_fd", "_key", "is_file", "path", "size")
 
-    def __init__(self, fd: int, key: str) -> None:
+    def __init__(self, fd: int, key: str, path: Path) -> None:
         self._fd = fd
         self._key = key
+        self.path: Path | None = path
         status = os.fstat(fd)
         self.size = status.st_size
         self.is_file = stat.S_ISREG(status.st_mode)
@@ -135,7 +136,7 @@ class LocalStore:
             raise self._no_object(key) from error
         except OSError as error:
             raise storage_error(error, f"open '{key}' in '{self.path}'") from error
-        blob = LocalBlob(fd, key)
+        blob = LocalBlob(fd, key, path)
         if not blob.is_file:
             raise self._no_object(key)
         return blob
@@ -143,10 +144,6 @@ class LocalStore:
     def exists(self, key: str) -> bool:
         """Whether an object has this key."""
         return self._file(key).is_file()
-
-    def local_path(self, key: str) -> Path | None:
-        """Return the file of an object, for libraries that want a path; it need not exist."""
-        return self._file(key)
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield, sorted, the keys of all objects below `prefix`; what is in flight is left out."""

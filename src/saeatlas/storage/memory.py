@@ -22,11 +22,12 @@ __all__ = ["MemoryBlob", "MemoryStore"]
 class MemoryBlob:
     """An object held in memory."""
 
-    __slots__ = ("_data", "_key")
+    __slots__ = ("_data", "_key", "path")
 
     def __init__(self, key: str, data: bytes) -> None:
         self._key = key
         self._data = data
+        self.path: Path | None = None
 
     @property
     def size(self) -> int:
@@ -80,11 +81,6 @@ class MemoryStore:
     def exists(self, key: str) -> bool:
         """Whether an object has this key."""
         return check_key(key) in self._objects
-
-    def local_path(self, key: str) -> Path | None:
-        """Return None: no object is a file."""
-        check_key(key)
-        return None
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield, sorted, the keys of all objects below `prefix`."""

@@ -22,6 +22,11 @@ class Blob(Protocol):
         """Bytes in all."""
         ...
 
+    @property
+    def path(self) -> Path | None:
+        """File of the object, for libraries that want a path, or None where objects are not files."""
+        ...
+
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes from `offset`; fewer is a `FormatError` of kind corrupt-artifact."""
         ...
@@ -49,10 +54,6 @@ class Store(Protocol):
 
     def exists(self, key: str) -> bool:
         """Whether an object has this key."""
-        ...
-
-    def local_path(self, key: str) -> Path | None:
-        """Return the file of an object for libraries that want a path, or None where objects are not files."""
         ...
 
     def list(self, prefix: str) -> Iterator[str]:

@@ -58,10 +58,6 @@ class FailingStore:
         """Ask the inner store."""
         return self.inner.exists(key)
 
-    def local_path(self, key: str) -> Path | None:
-        """Ask the inner store."""
-        return self.inner.local_path(key)
-
     def list(self, prefix: str) -> Iterator[str]:
         """List the inner store."""
         return self.inner.list(prefix)

@@ -1,9 +1,9 @@
 """What every store must do, as tests: subclass `StoreContract` and say how a store is made."""
-# ruff: noqa: D102 - the name of each test is its sentence.
 
 from __future__ import annotations
 
 import gc
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,15 +23,14 @@ CALLS_WITH_A_KEY: dict[str, Callable[[Store, str], object]] = {
     "get": lambda store, key: store.get(key),
     "open": lambda store, key: store.open(key),
     "exists": lambda store, key: store.exists(key),
-    "local_path": lambda store, key: store.local_path(key),
     "put_new": lambda store, key: store.put_new(key, b"x"),
     "delete": lambda store, key: store.delete(key),
     "age": lambda store, key: store.age(key),
 }
 
 
-class StoreContract(ABC):
-    """The contract. A subclass named `Test…` in a test file runs it."""
+class _Contract(ABC):
+    """What all parts of the contract need."""
 
     @abstractmethod
     def make_store(self, directory: Path) -> Store:
@@ -44,7 +43,18 @@ class StoreContract(ABC):
         directory.mkdir()
         return self.make_store(directory)
 
-    # Whole objects
+    @staticmethod
+    def _publish(store: Store, prefix: str, files: dict[str, bytes]) -> bool:
+        with store.scratch() as scratch:
+            for name, data in {**files, SEAL: b"{}"}.items():
+                path = scratch / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            return store.publish(scratch, prefix, seal=SEAL)
+
+
+class ObjectContract(_Contract):
+    """Whole objects are read as they were put."""
 
     def test_get_returns_what_was_put(self, store: Store) -> None:
         store.put_new("a/b.json", b"bytes")
@@ -75,6 +85,10 @@ class StoreContract(ABC):
     def test_prefix_does_not_exist_as_an_object(self, store: Store) -> None:
         store.put_new("a/b", b"x")
         assert not store.exists("a")
+
+
+class PutContract(_Contract):
+    """Objects are put once, aged and deleted."""
 
     def test_second_put_is_refused_and_changes_nothing(self, store: Store) -> None:
         store.put_new("a", b"first")
@@ -107,12 +121,14 @@ class StoreContract(ABC):
             store.age("a")
 
     @pytest.mark.parametrize("call", CALLS_WITH_A_KEY)
-    @pytest.mark.parametrize("key", BAD_KEYS)
-    def test_bad_key_is_refused(self, store: Store, call: str, key: str) -> None:
-        with pytest.raises(InvalidInput):
-            CALLS_WITH_A_KEY[call](store, key)
+    def test_bad_key_is_refused(self, store: Store, call: str) -> None:
+        for key in BAD_KEYS:
+            with pytest.raises(InvalidInput, match=re.escape(repr(key))):
+                CALLS_WITH_A_KEY[call](store, key)
 
-    # Ranged reads
+
+class BlobContract(_Contract):
+    """Any range of an object is read, or said to be missing."""
 
     def test_open_of_nothing_is_not_found(self, store: Store) -> None:
         with pytest.raises(NotFound, match="a/b"):
@@ -154,6 +170,10 @@ class StoreContract(ABC):
         with pytest.raises(InvalidInput):
             store.open("a").read_into(0, np.zeros(10, np.uint8)[::2])
 
+
+class BlobFaultContract(_Contract):
+    """Reads that cannot be whole raise; nothing is shortened."""
+
     @pytest.mark.parametrize(("offset", "length"), [(0, 11), (5, 6), (11, 1), (-1, 2), (0, -1)])
     def test_read_beyond_the_end_is_corrupt(self, store: Store, offset: int, length: int) -> None:
         store.put_new("a/b", b"0123456789")
@@ -188,7 +208,9 @@ class StoreContract(ABC):
         gc.collect()
         assert blob.read(1, 3) == b"234"
 
-    # Listing
+
+class ListingContract(_Contract):
+    """Listings are sorted, whole, and free of what is in flight."""
 
     def test_list_is_sorted_by_key(self, store: Store) -> None:
         keys = ["a-b/x", "a/x", "a/x/y", "a.c", "b"]
@@ -223,7 +245,9 @@ class StoreContract(ABC):
         with pytest.raises(InvalidInput):
             list(store.list(prefix))
 
-    # Scratch and publication
+
+class ScratchContract(_Contract):
+    """Scratch directories are private and leave nothing."""
 
     def test_scratch_is_an_empty_directory(self, store: Store) -> None:
         with store.scratch() as directory:
@@ -249,6 +273,10 @@ class StoreContract(ABC):
             (directory / "x").write_bytes(b"x")
             assert store.sweep(min_age=3600) == 0
             assert (directory / "x").exists()
+
+
+class PublicationContract(_Contract):
+    """A directory is published once, whole."""
 
     def test_published_files_are_objects(self, store: Store) -> None:
         assert self._publish(store, "artifacts/sae/x", {"feature/row/c/0": b"rows", "zarr.json": b"{}"})
@@ -285,7 +313,9 @@ class StoreContract(ABC):
             won = list(pool.map(publish, range(16)))
         assert [index for index in range(16) if won[index]] == [store.get("artifacts/x/data")[0]]
 
-    # Deletion
+
+class DeletionContract(_Contract):
+    """Deletion takes exactly what is below the prefix."""
 
     def test_delete_prefix_returns_the_bytes(self, store: Store) -> None:
         self._publish(store, "artifacts/x", {"a": b"123", "b/c": b"45"})
@@ -308,11 +338,15 @@ class StoreContract(ABC):
         with pytest.raises(InvalidInput):
             store.delete_prefix("", seal=SEAL)
 
-    @staticmethod
-    def _publish(store: Store, prefix: str, files: dict[str, bytes]) -> bool:
-        with store.scratch() as scratch:
-            for name, data in {**files, SEAL: b"{}"}.items():
-                path = scratch / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
-            return store.publish(scratch, prefix, seal=SEAL)
+
+class StoreContract(
+    ObjectContract,
+    PutContract,
+    BlobContract,
+    BlobFaultContract,
+    ListingContract,
+    ScratchContract,
+    PublicationContract,
+    DeletionContract,
+):
+    """The whole contract. A subclass named `Test…` in a test file runs it."""
