@@ -165,6 +165,7 @@ def compact_steps(
     store: Store, entries: Mapping[str, Entry], sae: str, profile: Profile | None, max_rows: int
 ) -> tuple[list[CompactStep], CompactChange]:
     """Return the merges to do, none when all is as asked, and what they do to the commit."""
+    from saeatlas.format.codecs import check_profile
     from saeatlas.format.segment import SegmentInfo
 
     prefix = f"sae/{sae}/segment/"
@@ -177,7 +178,7 @@ def compact_steps(
         attributes = load_manifest(store, entries[name].path).attributes
         found.append((SegmentInfo.from_json(attributes), entries[name], str(attributes.get("origin", ""))))
     found.sort(key=lambda segment: segment[0].first_row)
-    wanted: Profile = profile or found[0][0].profile
+    wanted = profile or check_profile(found[0][0].profile)
     steps: list[CompactStep] = []
     kept: dict[str, Entry] = {}
     for number, group in enumerate(_groups([info for info, _, _ in found], max_rows)):

@@ -155,7 +155,7 @@ class ImportChange:
 
     def _of_this_corpus(self, store: Store, entries: Mapping[str, Entry]) -> bool:
         entry = next((entry for name, entry in sorted(entries.items()) if name.startswith(self._segments)), None)
-        return bool(entry) and load_manifest(store, entry.path).attributes["corpus"] == self.survey.corpus
+        return entry is not None and load_manifest(store, entry.path).attributes["corpus"] == self.survey.corpus
 
     def _others(self, store: Store, entries: Mapping[str, Entry]) -> list[str]:
         """Return the other SAEs that have rows of this corpus."""

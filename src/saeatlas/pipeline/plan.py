@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from saeatlas.errors import InternalError, OverBudget
+from saeatlas.errors import InternalError, InvalidInput, OverBudget
 from saeatlas.format.artifact import SEAL, Manifest, load_manifest
 from saeatlas.format.commit import Entry
 from saeatlas.pipeline.make import Made, find, recipe_of
@@ -71,10 +71,10 @@ def plan(store: Store, entries: Mapping[str, Entry], steps: Sequence[Step], sett
         planned[step.output], made = _settled(step, view)
         if made:
             view = View(store, {**view.entries, step.output: made.entry})
-    for step in planned.values():
-        if step.action != "reuse":
-            check_memory(step.output, step.memory, settings)
-    bounds = sorted((step.memory for step in planned.values() if step.action != "reuse"), reverse=True)
+    todo = [found for found in planned.values() if found.action != "reuse"]
+    for found in todo:
+        check_memory(found.output, found.memory, settings)
+    bounds = sorted((found.memory for found in todo), reverse=True)
     jobs = settings.jobs
     while jobs > 1 and sum(bounds[:jobs]) > settings.memory_budget:
         jobs -= 1
@@ -94,7 +94,8 @@ def in_order(steps: Sequence[Step]) -> list[Step]:
     """Sort steps so that each comes after those it waits for, otherwise as given."""
     left = {step.output: step for step in steps}
     if len(left) != len(steps):
-        raise InternalError("Two steps of a run make the same artifact")
+        twice = next(step.output for step in steps if left[step.output] is not step)
+        raise InvalidInput(f"'{twice}' is asked for twice in one run", hint="Ask for one of them after the other.")
     waits = {step.output: set(waits_for(step, steps)) for step in steps}
     ordered: list[Step] = []
     while left:
