@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from saeatlas._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from saeatlas.atlas.atlas import Atlas, create
     from saeatlas.atlas.atlas import open_atlas as open  # noqa: A004  # read as `sa.open`
@@ -33,8 +35,6 @@ __all__ = [
     "create",
     "open",
 ]
-
-__version__ = "0.1.0"
 
 _PLACES = {
     "SAE": "atlas.sae:SAE",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 
+from saeatlas._version import __version__
 from saeatlas.errors import AlreadyExists, FormatError, NotFound
 from saeatlas.format.canonical import read_document, take, write_document
 from saeatlas.storage import Store
@@ -75,6 +76,4 @@ def now() -> str:
 
 def writer() -> str:
     """Return the name and version of the program that writes, as documents record it."""
-    from saeatlas import __version__
-
     return f"saeatlas {__version__}"
