@@ -13,7 +13,7 @@ from saeatlas.testing.store_contract import StoreContract
 
 
 class TestFailingStoreThatNeverFails(StoreContract):
-    def make_store(self, directory: Path) -> Store:  # noqa: ARG002
+    def make_store(self, directory: Path) -> Store:
         return FailingStore(MemoryStore(), 0)
 
 

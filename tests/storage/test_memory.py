@@ -9,7 +9,7 @@ from saeatlas.testing.store_contract import StoreContract
 
 
 class TestMemoryStore(StoreContract):
-    def make_store(self, directory: Path) -> Store:  # noqa: ARG002
+    def make_store(self, directory: Path) -> Store:
         return MemoryStore()
 
 
