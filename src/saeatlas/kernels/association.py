@@ -201,10 +201,15 @@ def _cramers_v(active: Counts, totals: Counts) -> tuple[Floats, Floats, Floats, 
     n_features, n_levels = active.shape
     effect, corrected = np.full(n_features, np.nan), np.full(n_features, np.nan)
     p, min_expected = np.full(n_features, np.nan), np.full(n_features, np.nan)
-    n = totals.sum()
+    n, least_total = 0, totals[0] if n_levels else 0
+    for total in totals:
+        n += total
+        least_total = min(least_total, total)
     for feature in range(n_features):
-        fires = active[feature].sum()
-        if fires in (0, n) or n_levels < 2:
+        fires = 0
+        for level in range(n_levels):
+            fires += active[feature, level]
+        if fires == 0 or fires == n or n_levels < 2:  # noqa: PLR1714  # a tuple compiles slowly
             continue
         share = fires / n
         statistic = 0.0
@@ -213,7 +218,7 @@ def _cramers_v(active: Counts, totals: Counts) -> tuple[Floats, Floats, Floats, 
             statistic += difference * difference / (totals[level] * share * (1.0 - share))
         effect[feature] = math.sqrt(min(statistic / n, 1.0))
         p[feature] = chi_square_tail(statistic, n_levels - 1)
-        min_expected[feature] = totals.min() * min(share, 1.0 - share)
+        min_expected[feature] = least_total * min(share, 1.0 - share)
         if n > 1:
             excess = max(statistic / n - (n_levels - 1) / (n - 1), 0.0)
             rows = 2.0 - 1.0 / (n - 1)
@@ -231,10 +236,13 @@ def _spearman(
     n_features = indptr.size - 1
     rho, p = np.full(n_features, np.nan), np.full(n_features, np.nan)
     n_active = np.zeros(n_features, np.int64)
-    n = np.sum(~np.isnan(ranks))
-    middle = (n + 1) / 2
+    n = 0
+    for rank in ranks:
+        n += 0 if math.isnan(rank) else 1
+    middle, spread = (n + 1) / 2, 0.0
     centred = ranks - middle
-    spread = np.nansum(centred * centred)
+    for rank in centred:
+        spread += 0.0 if math.isnan(rank) else rank * rank
     for feature in range(n_features):
         low, high = indptr[feature], indptr[feature + 1]
         for i in range(low, high):

@@ -80,11 +80,18 @@ def pick_examples(
     """
     indptr, values = np.ascontiguousarray(indptr, np.int64), float32_or_64(values)
     salts = feature_salts(quota.seed, first_feature, indptr.size - 1)
-    n_top, top = _pick_top(indptr, values, active.indptr, active.values, quota.top)
+    n_top = np.minimum(active.n_active, quota.top)
+    top = np.empty(int(n_top.sum()), np.int64)
+    _pick_top(indptr, values, active.indptr, active.values, n_top, top)
     found = [_picks(0, n_top[:, None], top)]
-    for pick, n_strata, size in ((1, quota.strata, quota.per_stratum), (2, 1, quota.random)):
-        chosen = _pick_strata(indptr, (rows, values), (active.indptr, active.values), salts[pick], (n_strata, size))
-        found.append(_picks(pick, *chosen))
+    entries = (rows, values, active.indptr, active.values)
+    for pick, n_strata, wanted in ((1, quota.strata, quota.per_stratum), (2, 1, quota.random)):
+        borders = active.n_active[:, None] * np.arange(n_strata + 1) // n_strata
+        sizes = np.minimum(np.diff(borders), wanted)
+        drawn = np.empty(int(sizes.sum()), np.int64)
+        if drawn.size:
+            _pick_strata(indptr, entries, salts[pick], wanted, borders, drawn)
+        found.append(_picks(pick, sizes, drawn))
     feature, pick_of, stratum, rank, entry = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.argsort(feature, kind="stable")
     return Picks(feature[order] + first_feature, pick_of[order], stratum[order], rank[order], entry[order])
@@ -146,89 +153,90 @@ def _draw(keys: npt.NDArray[np.uint64], entries: Counts, n: int, key: np.uint64,
 
 
 @njit(cache=True, nogil=True)
+def _count_above(ordered: Values, value: float) -> int:
+    """Return how many of the ascending numbers are above `value`."""
+    low, high = 0, ordered.size
+    while low < high:
+        middle = (low + high) // 2
+        if np.float64(ordered[middle]) <= value:
+            low = middle + 1
+        else:
+            high = middle
+    return int(ordered.size - low)
+
+
+@njit(cache=True, nogil=True)
 def _pick_top(
-    indptr: Counts, values: Values, active_indptr: Counts, active_values: Values, wanted: int
-) -> tuple[Counts, Counts]:
-    """Return how many entries each feature gives, and the entries, largest first, of equal ones the lower row first."""
-    sizes = np.minimum(np.diff(active_indptr), wanted)
-    entries = np.empty(sizes.sum(), np.int64)
+    indptr: Counts, values: Values, active_indptr: Counts, active_values: Values, sizes: Counts, entries: Counts
+) -> None:
+    """Fill in the entries of each feature, largest first, of equal ones the lower row first."""
     start = 0
     for feature in range(sizes.size):
         ordered = active_values[active_indptr[feature] : active_indptr[feature + 1]]
-        n, size = ordered.size, sizes[feature]
+        size = sizes[feature]
         if size == 0:
             continue
-        limit = ordered[n - size]
-        equal_left = size - (n - np.searchsorted(ordered, limit, side="right"))
+        limit = np.float64(ordered[ordered.size - size])
+        equal_left = size - _count_above(ordered, limit)
         stop = start
         for i in range(indptr[feature], indptr[feature + 1]):
-            value = values[i]
+            value = np.float64(values[i])
             if value < limit or (value == limit and equal_left == 0):
                 continue
             if value == limit:
                 equal_left -= 1
             at = stop
-            while at > start and values[entries[at - 1]] < value:
+            while at > start and np.float64(values[entries[at - 1]]) < value:
                 entries[at] = entries[at - 1]
                 at -= 1
             entries[at] = i
             stop += 1
         start = stop
-    return sizes, entries
 
 
 @njit(cache=True, nogil=True)
 def _pick_strata(
     indptr: Counts,
-    entries_of: tuple[npt.NDArray[Any], Values],
-    active: tuple[Counts, Values],
+    entries: tuple[npt.NDArray[Any], Values, Counts, Values],
     salts: npt.NDArray[np.uint64],
-    shape: tuple[int, int],
-) -> tuple[Counts, Counts]:
-    """Return how many entries each feature and stratum gives, and the entries in the order of drawing."""
-    rows, values = entries_of
-    active_indptr, active_values = active
-    n_strata, wanted = shape
-    n_features = indptr.size - 1
-    sizes = _stratum_sizes(active_indptr, n_strata, wanted)
-    entries = np.empty(sizes.sum(), np.int64)
+    wanted: int,
+    borders: Counts,
+    out: Counts,
+) -> None:
+    """Fill in the entries of each feature and stratum in the order of drawing."""
+    rows, values, active_indptr, active_values = entries
+    n_features, n_strata = borders.shape[0], borders.shape[1] - 1
     keys = np.empty((n_strata, wanted), np.uint64)
     drawn = np.empty((n_strata, wanted), np.int64)
     n_drawn = np.zeros(n_strata, np.int64)
-    border = np.empty(n_strata, np.float64)
+    edge = np.empty(n_strata, np.float64)
     place = np.empty(n_strata, np.int64)
     start = 0
-    for feature in range(n_features if entries.size else 0):
+    for feature in range(n_features):
         ordered = active_values[active_indptr[feature] : active_indptr[feature + 1]]
         n = ordered.size
-        for s in range(1, n_strata if n else 0):
-            border[s] = np.float64(ordered[n - 1 - s * n // n_strata])
-            # Place in the whole order of the next entry that equals the border: all above it come first.
-            place[s] = n - np.searchsorted(ordered, ordered[n - 1 - s * n // n_strata], side="right")
-        n_drawn[:] = 0
-        for i in range(indptr[feature], indptr[feature + 1] if n else indptr[feature]):
-            if values[i] < ordered[0]:
+        if n == 0:
+            continue
+        least = ordered[0]
+        n_drawn[0] = 0
+        for s in range(1, n_strata):
+            edge[s] = np.float64(ordered[n - 1 - borders[feature, s]])
+            # Place in the whole order of the next entry that equals the edge: all above it come first.
+            place[s] = _count_above(ordered, edge[s])
+            n_drawn[s] = 0
+        for i in range(indptr[feature], indptr[feature + 1]):
+            if values[i] < least:
                 continue
             value, stratum = np.float64(values[i]), 0
             for s in range(1, n_strata):
-                if value < border[s]:
+                if value < edge[s]:
                     stratum = s
-                elif value == border[s]:
-                    stratum = s if place[s] >= s * n // n_strata else stratum
+                elif value == edge[s]:
+                    stratum = s if place[s] >= borders[feature, s] else stratum
                     place[s] += 1
             key = _mix(salts[feature] ^ np.uint64(rows[i]))
             n_drawn[stratum] = _draw(keys[stratum], drawn[stratum], n_drawn[stratum], key, i)
         for s in range(n_strata):
-            entries[start : start + n_drawn[s]] = drawn[s, : n_drawn[s]]
+            for j in range(n_drawn[s]):
+                out[start + j] = drawn[s, j]
             start += n_drawn[s]
-    return sizes, entries
-
-
-@njit(cache=True, nogil=True)
-def _stratum_sizes(active_indptr: Counts, n_strata: int, wanted: int) -> Counts:
-    sizes = np.empty((active_indptr.size - 1, n_strata), np.int64)
-    for feature in range(sizes.shape[0]):
-        n = active_indptr[feature + 1] - active_indptr[feature]
-        for s in range(n_strata):
-            sizes[feature, s] = min(wanted, (s + 1) * n // n_strata - s * n // n_strata)
-    return sizes
