@@ -54,19 +54,18 @@ class FeatureBlock:
         -----
         One segment's part of the column is held at a time, and the answer.
         """
+        from saeatlas.kernels.gather import gather_into
+
         out: Array | None = None
-        done = np.zeros(self.stop - self.first, np.int64)
+        starts = self.indptr[:-1].copy()
         for first_row, n_rows, counts in self.segments:
-            where = _positions(self.indptr[:-1] + done, counts)
-            done += counts
-            if out is None or where.size:
+            if out is None or counts.any():
                 column = read(first_row, first_row + n_rows)
                 if out is None:
                     out = np.empty(self.rows.size, column.dtype)
-                out[where] = column[self.rows[where] - first_row]
-        if out is None:
-            return read(0, 0)
-        return out
+                gather_into(out, column, self.rows, first_row, starts=starts, counts=counts)
+            starts += counts
+        return read(0, 0) if out is None else out
 
 
 class Activations:
@@ -103,6 +102,8 @@ class Activations:
         self.row_dtype = np.dtype(np.uint32 if self.n_rows < 1 << 32 else np.int64)
         is_wide = any(info.value_dtype == "float64" for info in infos)
         self.value_dtype = np.dtype(np.float64 if is_wide else np.float32)
+        first_rows = [self.row_dtype.type(info.first_row) if info.first_row else None for info in infos]
+        self._parts = tuple(zip(self.segments, first_rows, strict=True))
         self._starts = np.array([info.first_row for info in infos], np.int64)
 
     def __repr__(self) -> str:
@@ -143,18 +144,20 @@ class Activations:
             Aligned values, float32 (float64 where a segment stores float64), zeros and negatives included.
         """
         feature = self.check_feature(feature)
-        counts = [segment.count(feature) for segment in self.segments]
+        counts = [segment.count(feature) for segment, _ in self._parts]
         n_listed = sum(counts)
         rows, values = np.empty(n_listed, self.row_dtype), np.empty(n_listed, self.value_dtype)
-        at = 0
-        for segment, count in zip(self.segments, counts, strict=True):
+        start = 0
+        for (segment, first_row), count in zip(self._parts, counts, strict=True):
             if not count:
                 continue
-            piece = slice(at, at + count)
-            segment.feature_into(feature, rows[piece], values[piece])
-            if segment.info.first_row:
-                rows[piece] += self.row_dtype.type(segment.info.first_row)
-            at += count
+            stop = start + count
+            part = rows[start:stop]
+            segment.feature_into(feature, part, values[start:stop])
+            if first_row is not None:
+                # Not `rows[start:stop] += …`, which would write the piece once more.
+                np.add(part, first_row, out=part)
+            start = stop
         return rows, values
 
     def rows(self, start: int, stop: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], Array]:
@@ -271,25 +274,35 @@ class Activations:
                 first, before = stop, int(ends[stop - 1])
 
     def _block(self, first: int, stop: int) -> FeatureBlock:
-        indptr = np.zeros(stop - first + 1, np.int64)
-        np.cumsum(self.counts[first:stop], out=indptr[1:])
-        rows = np.empty(int(indptr[-1]), self.row_dtype)
-        values = np.empty(rows.size, self.value_dtype)
-        done = np.zeros(stop - first, np.int64)
-        pieces = []
+        pieces, counts = [], []
         for segment in self.segments:
-            info = segment.info
-            last = min(stop, info.n_features)
-            counts = np.zeros(stop - first, np.int64)
-            if last > first:
-                part, local, found = segment.feature_range(first, last)
-                counts[: last - first] = np.diff(part)
-                where = slice(None) if len(self.segments) == 1 else _positions(indptr[:-1] + done, counts)
-                rows[where] = local if not info.first_row else local + self.row_dtype.type(info.first_row)
-                values[where] = found
-            done += counts
-            pieces.append((info.first_row, info.n_rows, counts))
-        return FeatureBlock(first, stop, indptr, rows, values, tuple(pieces))
+            indptr, rows, values = self._piece(segment, first, stop)
+            pieces.append((indptr, rows, values, segment.info.first_row))
+            counts.append((segment.info.first_row, segment.info.n_rows, np.diff(indptr)))
+        if len(pieces) == 1:
+            indptr, rows, values, _ = pieces[0]
+            values = values.astype(self.value_dtype, copy=False)
+            return FeatureBlock(first, stop, indptr, rows.astype(self.row_dtype, copy=False), values, tuple(counts))
+        from saeatlas.kernels.sparse import merge_features
+
+        if self.row_dtype == np.uint32:
+            indptr, rows, values = merge_features(pieces, self.value_dtype)
+            return FeatureBlock(first, stop, indptr, rows, values, tuple(counts))
+        # Rows beyond 2^32 do not fit what the kernel writes: it merges local rows, and their first rows are added here.
+        indptr, local, values = merge_features([(*piece[:3], 0) for piece in pieces], self.value_dtype)
+        by_feature = np.column_stack([count for _, _, count in counts]).ravel()
+        offsets = np.repeat(np.tile(self._starts, stop - first), by_feature)
+        return FeatureBlock(first, stop, indptr, local + offsets, values, tuple(counts))
+
+    def _piece(self, segment: SegmentReader, first: int, stop: int) -> tuple[npt.NDArray[np.int64], Array, Array]:
+        """Read a range of features of one segment; those beyond its last feature are empty."""
+        last = max(first, min(stop, segment.info.n_features))
+        indptr = np.zeros(stop - first + 1, np.int64)
+        if last == first:
+            return indptr, np.empty(0, np.uint32), np.empty(0, segment.value_dtype)
+        part, rows, values = segment.feature_range(first, last)
+        indptr[: part.size], indptr[part.size :] = part, part[-1]
+        return indptr, rows, values
 
     def _total(self, what: str) -> npt.NDArray[np.int64]:
         total = np.zeros(self.n_features, np.int64)
@@ -332,9 +345,3 @@ def top_entries(rows: Array, values: Array, n: int) -> tuple[Array, Array]:
         active = active[values[active] >= limit]
     order = active[np.lexsort((rows[active], -values[active]))[:n]]
     return rows[order], values[order]
-
-
-def _positions(starts: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the numbers `starts[i], starts[i] + 1, …`, `counts[i]` of them, for each i."""
-    ends = np.cumsum(counts)
-    return np.repeat(starts - (ends - counts), counts) + np.arange(int(ends[-1]) if ends.size else 0)

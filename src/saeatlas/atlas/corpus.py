@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Corpus", "Place"]
 
+_ROWS_AT_ONCE = 4_000_000
+
 
 @dataclass(frozen=True)
 class Place:
@@ -65,6 +67,20 @@ class Corpus:
         manifest = self.atlas.manifest(logical)
         return TokensReader(self.atlas.store, self.atlas.entries[logical].path, manifest.attributes)
 
+    @cached_property
+    def token_shares(self) -> npt.NDArray[np.float64]:
+        """Share of each token of the vocabulary among the rows whose token is known, float64 [tokens]."""
+        if self.tokens is None:
+            raise NotFound(f"Corpus '{self.name}' was imported without tokens")
+        counts = np.zeros(self.tokens.n_tokens + 1, np.int64)
+        for start in range(0, self.n_rows, _ROWS_AT_ONCE):
+            # Rows without a token hold the largest number there is, and are counted in the last place.
+            place = np.minimum(
+                self.tokens.read(start, min(self.n_rows, start + _ROWS_AT_ONCE)), np.uint32(self.tokens.n_tokens)
+            )
+            counts += np.bincount(place, minlength=counts.size)
+        return np.asarray(counts[:-1] / max(int(counts[:-1].sum()), 1), np.float64)
+
     @property
     def n_documents(self) -> int:
         """Documents, those without rows included."""
@@ -78,7 +94,7 @@ class Corpus:
     @property
     def metadata_columns(self) -> tuple[str, ...]:
         """Names of the columns that came with the documents."""
-        return tuple(self.atlas.manifest(f"corpus/{self.name}/documents").attributes["metadata_columns"])
+        return tuple(self.documents.attributes["metadata_columns"])
 
     def index_of(self, document: str | int) -> int:
         """Return the index of a document given by its id, or check an index.

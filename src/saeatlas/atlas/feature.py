@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from saeatlas.atlas.breakdown import Breakdown
     from saeatlas.atlas.contexts import Example
     from saeatlas.atlas.examples import Pick
     from saeatlas.atlas.sae import SAE
@@ -140,7 +141,15 @@ class Feature:
         return examples_at(self.sae, self.id, focus, before, after)
 
     def top_tokens(self, n: int = 20) -> pa.Table:
-        """Return the tokens that it fires on."""
+        """Return the tokens that it fires on most often, of equally frequent ones the lower in the vocabulary first.
+
+        Returns
+        -------
+        pa.Table
+            `rank`, `token` (index in the vocabulary), `string`, `count` (active rows), `mean` (of their values),
+            `share` (of the active rows whose token is known), `corpus_share` (of all such rows) and `lift`, their
+            ratio.
+        """
         from saeatlas.atlas.aggregates import top_tokens_of
 
         return top_tokens_of(self.sae, self.id, n)
@@ -158,8 +167,21 @@ class Feature:
 
         return documents_of(self.sae, self.id)
 
-    def breakdown(self, by: str) -> pa.Table:
-        """Compare how it fires across the levels of a metadata column."""
-        from saeatlas.atlas.aggregates import breakdown_of
+    def breakdown(self, by: str) -> Breakdown:
+        """Compare how it fires across the levels of a metadata column.
+
+        Parameters
+        ----------
+        by
+            Name of the column. Numbers with more than 10 distinct values are cut into quantile bins.
+
+        Raises
+        ------
+        NotFound
+            When the documents have no such column.
+        InvalidInput
+            When it has one value, more than 50 categories, or is neither text, truth value nor number.
+        """
+        from saeatlas.atlas.breakdown import breakdown_of
 
         return breakdown_of(self.sae, self.id, by)

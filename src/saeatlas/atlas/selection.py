@@ -55,7 +55,7 @@ def _is_in(ids: Ids, sorted_ids: Ids) -> npt.NDArray[np.bool_]:
     if not sorted_ids.size:
         return np.zeros(ids.size, np.bool_)
     at = np.minimum(np.searchsorted(sorted_ids, ids), sorted_ids.size - 1)
-    return sorted_ids[at] == ids
+    return np.equal(sorted_ids[at], ids)
 
 
 @dataclass(frozen=True)

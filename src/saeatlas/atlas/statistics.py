@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from saeatlas.atlas.moments import moments_of, wilson_of
 from saeatlas.atlas.tables import served_rows
 from saeatlas.errors import InvalidInput
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["FeatureStats", "Histogram", "Scale", "histogram_of", "stats_of"]
+__all__ = ["FeatureStats", "Histogram", "Scale", "histogram_of", "live_histogram", "live_stats", "stats_of"]
 
 Scale = Literal["linear", "log"]
 _MOST_BINS = 10_000
@@ -97,16 +96,12 @@ def stats_of(sae: SAE, feature: int) -> FeatureStats:
 
 def live_stats(sae: SAE, feature: int) -> FeatureStats:
     """Compute the summary of a feature from its activations."""
-    from saeatlas.kernels.stats import sort_active, summarise, wilson
-
     _, values = sae.activations.feature(feature)
-    summary = summarise(sort_active(np.array([0, values.size]), values))
-    low, high = wilson(summary.n_active, sae.n_rows)
-    found: dict[str, Any] = {name: float(getattr(summary, name)[0]) for name in _SUMMARY}
-    found |= {"n_listed": values.size, "n_active": int(summary.n_active[0])}
-    found |= {"density": found["n_active"] / sae.n_rows if sae.n_rows else None}
-    found |= {"density_low": float(low[0]), "density_high": float(high[0])}
-    return _stats(sae, feature, found)
+    found = moments_of(values)
+    low, high = wilson_of(found.n_active, sae.n_rows)
+    density = found.n_active / sae.n_rows if sae.n_rows else None
+    numbers: dict[str, Any] = asdict(found) | {"n_listed": values.size, "density": density}
+    return _stats(sae, feature, numbers | {"density_low": low, "density_high": high})
 
 
 def _stats(sae: SAE, feature: int, found: dict[str, Any]) -> FeatureStats:
@@ -140,6 +135,10 @@ def histogram_of(sae: SAE, feature: int, bins: int, scale: Scale) -> Histogram:
         raise InvalidInput(f"The number of bins must be from 1 to {_MOST_BINS:,}, found: {bins!r}")
     if scale not in ("linear", "log"):
         raise InvalidInput(f"The scale must be 'linear' or 'log', found: '{scale}'")
+    table = served_rows(sae, "histogram", feature, {"bins": bins})
+    if table is not None:
+        line = table.to_pylist()[0]
+        return _histogram(sae, feature, scale, line[f"{scale}_edges"] or [], line[f"{scale}_counts"])
     return live_histogram(sae, feature, bins, scale)
 
 
@@ -151,19 +150,17 @@ def live_histogram(sae: SAE, feature: int, bins: int, scale: Scale) -> Histogram
     _, values = sae.activations.feature(feature)
     active = sort_active(np.array([0, values.size]), values)
     edges, counts = histograms(active, bins, scale)
-    return _histogram(sae, feature, scale, edges[0], counts[0])
+    return _histogram(sae, feature, scale, edges[0].tolist(), counts[0].tolist())
 
 
-def _histogram(
-    sae: SAE, feature: int, scale: Scale, edges: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]
-) -> Histogram:
-    n_active = int(counts.sum())
+def _histogram(sae: SAE, feature: int, scale: Scale, edges: list[float], counts: list[int]) -> Histogram:
+    n_active = sum(counts)
     return Histogram(
         sae=sae.name,
         feature=feature,
         scale=scale,
-        edges=tuple(edges.tolist()) if n_active else (),
-        counts=tuple(counts.tolist()),
+        edges=tuple(edges) if n_active else (),
+        counts=tuple(counts),
         n_active=n_active,
         n_inactive=sae.n_rows - n_active,
         n_rows=sae.n_rows,

@@ -85,15 +85,12 @@ def _compare(sae: SAE, analysis: str) -> State:
 
 
 def table_of(sae: SAE, analysis: str, name: str = "data") -> pa.Table | None:
-    """Return a table of a current analysis, None otherwise; `NotFound` when the analysis has no such table."""
+    """Return a table of a current analysis, None otherwise; `NotFound` when the analysis has no table `name`."""
     from saeatlas.format.table import read_table
 
     if not state_of(sae, analysis).is_current:
         return None
     logical = f"sae/{sae.name}/{analysis}"
-    tables = sae.atlas.manifest(logical).attributes.get("tables", ["data"])
-    if name not in tables:
-        raise NotFound(f"Analysis '{analysis}' has no table '{name}'", hint=f"It has: {', '.join(tables)}")
     return read_table(sae.atlas.store, sae.atlas.entries[logical].path, name)
 
 
