@@ -123,6 +123,19 @@ def test_newer_seal_is_refused(store: LocalStore) -> None:
     assert caught.value.kind == "unsupported-format"
 
 
+def test_newer_encoding_is_refused(store: LocalStore) -> None:
+    make(store)
+    change_seal(store, **{"encoding-version": 2})
+    with pytest.raises(FormatError, match="segment version 2") as caught:
+        load_manifest(store, PREFIX)
+    assert caught.value.kind == "unsupported-format"
+
+
+def test_unknown_encoding_type_can_be_verified(store: LocalStore) -> None:
+    make(store, encoding_type="of-a-third-party", encoding_version=9)
+    assert problems_of(store) == []
+
+
 @pytest.mark.parametrize(
     "changes", [{"key": None}, {"files": {}}, {"files": ["x"]}, {"seconds": "1"}, {"encoding-version": 1.5}]
 )

@@ -22,6 +22,9 @@ __all__ = ["SEAL", "FileRecord", "Manifest", "Problem", "load_manifest", "seal",
 SEAL = "artifact.json"
 """Name of the seal within the artifact."""
 
+_ENCODINGS = {"segment": 1, "documents": 1, "tokens": 1, "table": 1, "matrix": 1, "sae-identity": 1}
+"""Newest version of each encoding type that this saeatlas reads; types it does not know are not its to read."""
+
 _BLOCK = 4 << 20
 _HASHERS = 2
 
@@ -95,10 +98,14 @@ class Manifest:
     @classmethod
     def from_json(cls, record: Mapping[str, object], what: str) -> Manifest:
         """Read what `to_json` gave; `FormatError` names `what` and the member that is wrong."""
+        format_version = check_format(record.get("format"), what)
+        encoding_type = take(record, "encoding-type", str, what)
+        encoding_version = take(record, "encoding-version", int, what)
+        _check_encoding(encoding_type, encoding_version, what)
         return cls(
-            format=check_format(record.get("format"), what),
-            encoding_type=take(record, "encoding-type", str, what),
-            encoding_version=take(record, "encoding-version", int, what),
+            format=format_version,
+            encoding_type=encoding_type,
+            encoding_version=encoding_version,
             step=take(record, "step", str, what),
             step_version=take(record, "step-version", int, what),
             params=take(record, "params", dict, what),
@@ -297,6 +304,17 @@ def _hash_file(name: str, path: Path) -> FileRecord:
 
 def _digest_of(files: Iterable[FileRecord]) -> str:
     return digest_bytes(canonical_json([[record.path, record.size, record.sha256] for record in files]))
+
+
+def _check_encoding(encoding_type: str, found: int, what: str) -> None:
+    newest = _ENCODINGS.get(encoding_type, found)
+    if found > newest:
+        raise FormatError(
+            f"'{what}' holds {encoding_type} version {found}, and this saeatlas reads versions up to {newest}: "
+            "made by a newer saeatlas",
+            hint="Upgrade: pip install --upgrade saeatlas",
+            kind="unsupported-format",
+        )
 
 
 def _file_record(item: object, what: str) -> FileRecord:
