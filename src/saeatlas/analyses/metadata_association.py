@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from saeatlas.atlas.properties import Association, Property
     from saeatlas.atlas.sae import SAE
+    from saeatlas.kernels.documents import DocumentSums
 
 __all__ = ["MetadataAssociation", "plugin"]
 
@@ -32,7 +33,7 @@ class MetadataAssociation(Analysis):
     The unit is the document, because rows within one are not independent. Categories: Cramér's V of whether the
     feature fires in the document. Numbers: Spearman's rank correlation with the mean activation over all rows of
     the document. q is Benjamini-Hochberg over the features of one column. Three tables: `data` by feature and
-    column, `levels` by feature and level, `columns` with what was tested and why the others were not.
+    column, `levels` by feature and level (documents without a value are a level of their own), `columns` with what was tested and why the others were not.
 
     Examples
     --------
@@ -67,7 +68,7 @@ class MetadataAssociation(Analysis):
         data = [feature, column, kind, given("n_documents", count), given("n_documents_active", count)]
         data += [given("effect_name", pa.string())]
         data += [pa.field(name, number) for name in ("effect", "effect_corrected", "p", "q", "min_expected")]
-        levels = [feature, column, given("level", pa.string()), *ends, *counts]
+        levels = [feature, column, pa.field("level", pa.string()), *ends, *counts]
         levels += [pa.field("rate", number), pa.field("mean", number)]
         columns = [column, kind, given("is_tested", pa.bool_()), pa.field("reason", pa.string())]
         columns += [given(name, count) for name in ("n_documents", "n_missing", "n_levels", "n_features_tested")]
@@ -88,15 +89,15 @@ class MetadataAssociation(Analysis):
         from saeatlas.kernels.documents import per_document
 
         found = self._properties(sae)
-        results = [_Result.empty(prop, sae) for prop in found if not prop.reason]
         corpus = sae.corpus
         lengths = corpus.documents.lengths()
+        results = [_Result.empty(prop, lengths, sae) for prop in found if not prop.reason]
         for block in blocks(sae, progress) if results else ():
             documents = block.gather(corpus.documents.row_documents)
             sums = per_document(block.indptr, documents, block.values, corpus.n_documents)
             order = rank_order(sums, lengths)
             for result in results:
-                result.put(block.first, associate(sums, order, result.prop))
+                result.put(block.first, associate(sums, order, result.prop), sums)
         return {
             "data": (result.data() for result in results),
             "levels": (batch for result in results for batch in result.levels()),
@@ -109,7 +110,7 @@ class MetadataAssociation(Analysis):
         The answer holds 50 bytes per feature and column, and 16 or 24 bytes per feature and level.
         """
         tested = [prop for prop in self._properties(sae) if not prop.reason]
-        n_levels = sum(len(prop.levels) for prop in tested)
+        n_levels = sum(len(prop.levels) + 1 for prop in tested)
         documents = (60 + 20 * max(len(tested), 1)) * sae.corpus.n_documents
         segment = max((reader.info.n_rows for reader in sae.activations.segments), default=0)
         answer = sae.n_features * (50 * len(tested) + 24 * n_levels)
@@ -130,10 +131,36 @@ class MetadataAssociation(Analysis):
 
 
 @dataclass(frozen=True)
+class _Levels:
+    """The levels of a column as lines show them: those of the test, then the documents without a value, if any."""
+
+    level: tuple[str | None, ...]
+    lower: tuple[float | None, ...]
+    upper: tuple[float | None, ...]
+    n_documents: npt.NDArray[np.int64]
+    n_rows: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, prop: Property, missing_rows: int) -> _Levels:
+        none = (None,) * (prop.n_missing > 0)
+        missing = slice(0, len(none))
+        return cls(
+            (*prop.levels, *none),
+            (*prop.lower, *none),
+            (*prop.upper, *none),
+            np.append(prop.level_documents, np.array([prop.n_missing])[missing]),
+            np.append(prop.level_rows, np.array([missing_rows])[missing]),
+        )
+
+
+@dataclass(frozen=True)
 class _Result:
     """What is found about one column; arrays [n_features, ...] that are filled block after block."""
 
     prop: Property
+    missing: npt.NDArray[np.int32]
+    """0 for the documents that have rows and no value, -1 for the others; empty when there are none such."""
+    names: _Levels
     n_documents_active: npt.NDArray[np.int64]
     numbers: dict[str, npt.NDArray[np.float64]]
     """Fields of `Association`, NaN where undefined."""
@@ -142,25 +169,36 @@ class _Result:
     level_documents: npt.NDArray[np.uint32]
 
     @classmethod
-    def empty(cls, prop: Property, sae: SAE) -> _Result:
-        shape = (sae.n_features, len(prop.levels))
+    def empty(cls, prop: Property, lengths: npt.NDArray[np.int64], sae: SAE) -> _Result:
+        is_missing = (prop.codes < 0) & (lengths > 0)
+        missing = np.where(is_missing, 0, -1).astype(np.int32) if prop.n_missing else np.empty(0, np.int32)
+        names = _Levels.of(prop, int(lengths[is_missing].sum()))
+        shape = (sae.n_features, len(names.level))
         rows = np.uint32 if sae.n_rows < 1 << 32 else np.uint64
         numbers = {name: np.full(sae.n_features, np.nan) for name in _NUMBERS}
         active = np.zeros(sae.n_features, np.int64)
-        return cls(prop, active, numbers, np.zeros(shape), np.zeros(shape, rows), np.zeros(shape, np.uint32))
+        return cls(
+            prop, missing, names, active, numbers, np.zeros(shape), np.zeros(shape, rows), np.zeros(shape, np.uint32)
+        )
 
     @property
     def effect_name(self) -> str:
         return "cramers_v" if self.prop.kind == "categorical" else "spearman_rho"
 
-    def put(self, first: int, found: Association) -> None:
+    def put(self, first: int, found: Association, sums: DocumentSums) -> None:
+        from saeatlas.kernels.association import per_level
+
         here = slice(first, first + found.p.size)
         self.n_documents_active[here] = found.n_documents_active
         for name, numbers in self.numbers.items():
             numbers[here] = getattr(found, name)
-        self.level_sum[here] = found.levels.sum
-        self.level_active[here] = found.levels.n_active
-        self.level_documents[here] = found.levels.n_documents_active
+        parts = [(slice(0, len(self.prop.levels)), found.levels)]
+        if self.missing.size:
+            parts.append((slice(-1, None), per_level(sums, self.missing, 1)))
+        for levels, of_levels in parts:
+            self.level_sum[here, levels] = of_levels.sum
+            self.level_active[here, levels] = of_levels.n_active
+            self.level_documents[here, levels] = of_levels.n_documents_active
 
     def data(self) -> pa.RecordBatch:
         import pyarrow as pa
@@ -188,41 +226,43 @@ class _Result:
         )
 
     def levels(self) -> Iterator[pa.RecordBatch]:
-        prop, n_levels = self.prop, len(self.prop.levels)
+        n_levels = len(self.names.level)
         step = max(1, _LINES_AT_ONCE // n_levels)
         for start in range(0, self.n_documents_active.size, step):
             part = slice(start, start + step)
             n_features = self.level_sum[part].shape[0]
             active = self.level_active[part].ravel().astype(np.int64)
             yield _level_lines(
-                prop,
+                self.prop.name,
+                self.names,
                 np.repeat(np.arange(start, start + n_features, dtype=np.uint32), n_levels),
                 (active, self.level_sum[part].ravel(), self.level_documents[part].ravel().astype(np.int64)),
             )
 
 
 def _level_lines(
-    prop: Property, feature: npt.NDArray[np.uint32], found: tuple[npt.NDArray[Any], ...]
+    column: str, names: _Levels, feature: npt.NDArray[np.uint32], found: tuple[npt.NDArray[Any], ...]
 ) -> pa.RecordBatch:
     """Return one line per feature and level, from active rows, sum and active documents by feature, then level."""
     import pyarrow as pa
 
     active, total, documents_active = found
-    n_features = feature.size // len(prop.levels)
-    n_rows = np.tile(prop.level_rows, n_features)
-    level = pa.array(np.tile(np.arange(len(prop.levels)), n_features))
+    n_levels = len(names.level)
+    n_features = feature.size // n_levels
+    n_rows = np.tile(names.n_rows, n_features)
+    level = pa.array(np.tile(np.arange(n_levels), n_features))
     with np.errstate(invalid="ignore"):
         mean = total / active
     return pa.record_batch(
         {
             "feature": feature,
-            "column": pa.repeat(prop.name, feature.size),
-            "level": pa.array(prop.levels, pa.string()).take(level),
-            "lower": pa.array(prop.lower, pa.float64()).take(level),
-            "upper": pa.array(prop.upper, pa.float64()).take(level),
+            "column": pa.repeat(column, feature.size),
+            "level": pa.array(names.level, pa.string()).take(level),
+            "lower": pa.array(names.lower, pa.float64()).take(level),
+            "upper": pa.array(names.upper, pa.float64()).take(level),
             "n_rows": n_rows,
             "n_active": active,
-            "n_documents": np.tile(prop.level_documents, n_features),
+            "n_documents": np.tile(names.n_documents, n_features),
             "n_documents_active": documents_active,
             "rate": active / n_rows,
             "mean": nullable(mean),

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TopTokens", "plugin"]
 
-_ROWS_AT_ONCE = 2_000_000
-
 
 @dataclass(frozen=True, kw_only=True)
 class TopTokens(Analysis):
@@ -90,7 +88,7 @@ class TopTokens(Analysis):
         tokens = sae.corpus.tokens
         if tokens is None:
             raise NotFound(f"Corpus '{sae.corpus.name}' has no tokens", hint="Import the tokens of the corpus first.")
-        shares = _corpus_shares(tokens, sae.n_rows, progress)
+        shares = sae.corpus.token_shares
         strings = tokens.vocabulary().column("string").combine_chunks()
         lines, coverage = [], []
         for block in blocks(sae, progress):
@@ -114,19 +112,6 @@ class TopTokens(Analysis):
         from saeatlas.kernels.tokens import top_tokens
 
         return top_tokens(block.indptr, block.gather(tokens.read), block.values, tokens.n_tokens, self.k)
-
-
-def _corpus_shares(tokens: TokensReader, n_rows: int, progress: Progress) -> npt.NDArray[np.float64]:
-    """Return the share of each token among the rows whose token is available."""
-    counts = np.zeros(tokens.n_tokens + 1, np.int64)
-    with progress.task("Counting tokens", total=float(n_rows), unit="rows") as task:
-        for start in range(0, n_rows, _ROWS_AT_ONCE):
-            stop = min(n_rows, start + _ROWS_AT_ONCE)
-            # Rows without a token hold the largest number there is and are counted in the last place.
-            place = np.minimum(tokens.read(start, stop), np.uint32(tokens.n_tokens))
-            counts += np.bincount(place, minlength=counts.size)
-            task.advance(float(stop - start))
-    return np.asarray(counts[:-1] / max(int(counts[:-1].sum()), 1), np.float64)
 
 
 def _lines(found: TokenCounts, first: int, strings: pa.Array, shares: npt.NDArray[np.float64]) -> pa.RecordBatch:
