@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,22 @@ from saeatlas.errors import SourceError
 __all__ = ["check_unique", "column_from_arrow", "column_from_numpy", "decode_bytes", "ids_from_numpy", "is_flat"]
 
 
-def decode_bytes(found: list[bytes], what: str, first_row: int) -> pa.Array:
-    """Return UTF-8 bytes as strings; the first that is not UTF-8 is a `SourceError` that names its row."""
+def decode_bytes(found: list[bytes | None], what: str, rows: Iterable[int]) -> pa.Array:
+    """Return UTF-8 bytes as strings; the first that is not UTF-8 is a `SourceError` that names its row.
+
+    Parameters
+    ----------
+    found
+        The bytes, None where there are none.
+    what
+        What they are, for messages.
+    rows
+        Row of each, for messages; may go on beyond the last.
+    """
     try:
         return pa.array(found, pa.binary()).cast(pa.string())
     except pa.ArrowInvalid:
-        for row, item in enumerate(found, first_row):
+        for row, item in zip(rows, found, strict=False):
             try:
                 (item or b"").decode()
             except UnicodeDecodeError as error:
@@ -32,14 +44,14 @@ def decode_bytes(found: list[bytes], what: str, first_row: int) -> pa.Array:
         raise
 
 
-def ids_from_numpy(found: npt.NDArray[Any], what: str, first_row: int = 0) -> pa.Array:
-    """Return ids as strings: bytes are UTF-8, whole numbers are written in decimal."""
+def ids_from_numpy(found: npt.NDArray[Any], what: str, rows: Iterable[int] | None = None) -> pa.Array:
+    """Return ids as strings: bytes are UTF-8, whole numbers are written in decimal. `rows` as in `decode_bytes`."""
     if found.dtype.kind in "iu":
         return pa.array(found.astype(found.dtype.newbyteorder("="))).cast(pa.string())
     items = found.tolist()
     if any(isinstance(item, str) for item in items):
         items = [item.encode("utf-8", "surrogateescape") if isinstance(item, str) else item for item in items]
-    return decode_bytes(items, what, first_row)
+    return decode_bytes(items, what, count() if rows is None else rows)
 
 
 def column_from_numpy(found: npt.NDArray[Any], what: str, first_row: int, *, as_text: bool = False) -> pa.Array | None:
@@ -63,7 +75,7 @@ def column_from_numpy(found: npt.NDArray[Any], what: str, first_row: int, *, as_
         except UnicodeEncodeError as error:
             raise SourceError(f"{what} has text that is not Unicode: {error}", kind="undecodable-id") from error
     if kind == "S":
-        return decode_bytes(found.tolist(), what, first_row)
+        return decode_bytes(found.tolist(), what, count(first_row))
     if kind in "iufb" and found.dtype.itemsize <= 8:
         native = found.astype(np.float32 if found.dtype == np.float16 else found.dtype.newbyteorder("="))
         return pa.array(native, from_pandas=True)
@@ -76,7 +88,7 @@ def column_from_numpy(found: npt.NDArray[Any], what: str, first_row: int, *, as_
 
 def _from_objects(items: list[Any], what: str, first_row: int, *, as_text: bool) -> pa.Array:
     if any(isinstance(item, bytes) for item in items):
-        return decode_bytes([None if _missing(i) else _as_bytes(i) for i in items], what, first_row)  # type: ignore[misc]
+        return decode_bytes([None if _missing(i) else _as_bytes(i) for i in items], what, count(first_row))
     if not as_text:
         try:
             column = pa.array(items, from_pandas=True)
@@ -119,7 +131,7 @@ def column_from_arrow(found: pa.Array, what: str, first_row: int, *, as_text: bo
     if pa.types.is_dictionary(kind):
         found, kind = found.dictionary_decode(), kind.value_type
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return decode_bytes(found.to_pylist(), what, first_row)
+        return decode_bytes(found.to_pylist(), what, count(first_row))
     if as_text or pa.types.is_large_string(kind) or pa.types.is_null(kind):
         return found.cast(pa.string())
     if pa.types.is_float16(kind):

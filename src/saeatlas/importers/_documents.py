@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,6 @@ from saeatlas.importers._columns import check_unique, ids_from_numpy
 from saeatlas.importers._hdf5 import IdRuns
 from saeatlas.importers._metadata import Metadata
 from saeatlas.progress import Progress
-
-if TYPE_CHECKING:
-    from saeatlas.format.codecs import Profile
 
 __all__ = ["DocumentSource", "write_source_documents"]
 
@@ -46,15 +43,13 @@ class DocumentSource:
     """Column of the metadata that holds the texts; empty when there is none."""
 
 
-def write_source_documents(
-    directory: Path, source: DocumentSource, profile: Profile, progress: Progress
-) -> dict[str, Any]:
+def write_source_documents(directory: Path, source: DocumentSource, progress: Progress) -> dict[str, Any]:
     """Write the documents and return their attributes; what is on one side only is counted there and told.
 
     Peak memory: one block of row ids, the ids and metadata columns of all documents, 4 bytes for each run of rows.
     """
     known = _metadata_ids(source)
-    with DocumentsWriter(directory, profile=profile) as writer:
+    with DocumentsWriter(directory) as writer:
         ids = _write_runs(writer, source, known, progress)
         n_undeclared = _check_declared(source, ids)
         if source.declared is not None:
@@ -96,7 +91,7 @@ def _write_runs(writer: DocumentsWriter, source: DocumentSource, known: pa.Array
     n_matched = 0
     with progress.task("documents", total=source.n_rows, unit="rows") as task:
         for block in _gathered(source.runs()):
-            names = pa.concat_arrays([ids_from_numpy(part.ids, "The document ids", part.first_row) for part in block])
+            names = pa.concat_arrays([_names(part) for part in block])
             lengths = np.concatenate([part.lengths for part in block])
             index = pc.index_in(names, ids)
             n_matched += len(index) - index.null_count
@@ -113,6 +108,11 @@ def _write_runs(writer: DocumentsWriter, source: DocumentSource, known: pa.Array
             kind="missing-metadata",
         )
     return ids
+
+
+def _names(runs: IdRuns) -> pa.Array:
+    rows = runs.first_row + np.cumsum(runs.lengths) - runs.lengths
+    return ids_from_numpy(runs.ids, "The dataset of document ids", map(int, rows))
 
 
 def _gathered(runs: Iterator[IdRuns]) -> Iterator[list[IdRuns]]:

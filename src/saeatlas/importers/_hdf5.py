@@ -19,7 +19,6 @@ from saeatlas.importers._files import HDF5_MAGIC, check_file
 __all__ = [
     "Header",
     "IdRuns",
-    "block_rows",
     "chunk_rows",
     "id_runs",
     "open_hdf5",
@@ -175,10 +174,10 @@ def _check_filters(dataset: h5py.Dataset) -> None:
             )
 
 
-def block_rows(*datasets: h5py.Dataset) -> int:
+def _block_rows(*datasets: h5py.Dataset) -> int:
     """Return how many rows to read at a time so that every chunk is decompressed once, within 64 MB a dataset."""
     width = max(int(np.prod(d.shape[1:])) * d.dtype.itemsize for d in datasets)
-    most = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // width))
+    most = int(max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // width)))
     step = chunk_rows(*datasets)
     return most // step * step or most
 
@@ -209,7 +208,7 @@ def read_rows(
         indices, values = file[names[0]], file[names[1]]
         for name in names:
             _check_filters(file[name])
-        step = block_rows(indices, values)
+        step = _block_rows(indices, values)
         start = rows.start
         while start < rows.stop:
             stop = min(rows.stop, (start // step + 1) * step)

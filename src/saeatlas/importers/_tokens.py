@@ -260,7 +260,7 @@ def _places(batch: _Batch, vocabulary: _Vocabulary) -> npt.NDArray[np.uint32]:
     if batch.ids is None:
         assert codes is not None
         by_word = np.array([vocabulary.place(None, word) for word in words], np.uint32)
-        return by_word[codes]
+        return np.asarray(by_word[codes], np.uint32)
     # A pair of id and string becomes one number, so that NumPy finds the few distinct pairs of many tokens.
     ids, inverse_id = np.unique(batch.ids, return_inverse=True)
     pairs = inverse_id * max(1, len(words)) + (codes if codes is not None else 0)
@@ -272,7 +272,8 @@ def _places(batch: _Batch, vocabulary: _Vocabulary) -> npt.NDArray[np.uint32]:
         token_id = int(ids[id_at])
         word = words[word_at] if words else f"<{token_id}>"
         place[i] = vocabulary.place(None if token_id < 0 else token_id, word)
-    return place[inverse.reshape(-1)]
+    found: npt.NDArray[np.uint32] = place[inverse.reshape(-1)]
+    return found
 
 
 def _refuse_if_none_agrees(writer: TokensWriter, documents: DocumentsReader, what: str) -> None:

@@ -150,7 +150,7 @@ class H5TopK(Importer):
             id_column=self.id_column,
             text_column="" if metadata is None else self._text_column(metadata),
         )
-        return write_source_documents(directory, source, self.profile, progress)
+        return write_source_documents(directory, source, progress)
 
     def write_tokens(self, directory: Path, documents: DocumentsReader, progress: Progress) -> dict[str, Any] | None:
         """Write the tokens of the table, or of the tokenizer."""
@@ -162,11 +162,11 @@ class H5TopK(Importer):
 
         if self.tokenizer:
             tokenizer = SourceTokenizer(find_tokenizer(self.tokenizer), self.add_special_tokens)
-            with TokensWriter(directory, documents, has_spans=True, profile=self.profile) as writer:
+            with TokensWriter(directory, documents, has_spans=True) as writer:
                 return write_tokenised(writer, documents, tokenizer, progress)
         path = Path(self.tokens)
         has_spans = "start" in check_token_table(path)
-        with TokensWriter(directory, documents, has_spans=has_spans, profile=self.profile) as writer:
+        with TokensWriter(directory, documents, has_spans=has_spans) as writer:
             return write_token_table(writer, documents, path, progress)
 
     def params(self, part: Part) -> dict[str, Any]:
