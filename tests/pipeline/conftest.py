@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import tempfile
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -41,14 +44,25 @@ class Loud(Analysis):
 
         return {"data": pa.schema([("feature", pa.uint32()), ("n", pa.int64())])}
 
-    def compute(self, sae: SAE, progress: Progress) -> dict[str, pa.Table]:  # noqa: ARG002
+    def compute(self, sae: SAE, progress: Progress) -> dict[str, pa.Table]:
         import pyarrow as pa
 
         n = [int((sae.activations.feature(feature)[1] > self.floor).sum()) for feature in range(sae.n_features)]
         return {"data": pa.table({"feature": np.arange(len(n), dtype=np.uint32), "n": n})}
 
-    def peak_bytes(self, sae: SAE) -> int:  # noqa: ARG002
+    def peak_bytes(self, sae: SAE) -> int:
         return self.bytes_needed
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fast_place() -> Iterator[Path]:
+    """Temporary files are made and removed many times here: in memory where the system has a place for that."""
+    memory = Path("/dev/shm")
+    with pytest.MonkeyPatch.context() as patch:
+        if memory.is_dir():
+            patch.setattr(tempfile, "tempdir", str(memory))
+        with tempfile.TemporaryDirectory(prefix="saeatlas-test-") as place:
+            yield Path(place)
 
 
 @pytest.fixture
@@ -59,8 +73,8 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> LocalStore:
-    store = LocalStore(tmp_path / "ünï atlas", create=True)
+def local(fast_place: Path) -> LocalStore:
+    store = LocalStore(fast_place / uuid.uuid4().hex / "ünï atlas", create=True)
     create_atlas(store)
     return store
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from saeatlas.errors import Conflict, InvalidInput, NotFound
 from saeatlas.format.artifact import load_manifest
 from saeatlas.format.commit import Commit, Entry, head
-from saeatlas.pipeline.import_steps import segment_memory
 from saeatlas.pipeline.importing import store_of
 from saeatlas.pipeline.run import Job, execute
 from saeatlas.pipeline.step import Built, View, Work
@@ -39,8 +38,8 @@ class CompactStep:
     sources: tuple[Entry, ...]
     """The segments, in row order."""
     profile: Profile
-    n_listed: int
-    """Entries in all."""
+    bytes_needed: int
+    """Bytes that merging holds at most."""
     origin: str
     """What the segments were imported from, so that a later import recognises its own data."""
 
@@ -68,9 +67,9 @@ class CompactStep:
         return ()
 
     def memory(self, view: View) -> int:
-        """Return a bound that holds for any number of rows and entries: they pass in ranges."""
+        """Return the bound: entries pass in ranges, whatever their number."""
         del view
-        return segment_memory(0, min(self.n_listed, 64_000_000))
+        return self.bytes_needed
 
     def build(self, work: Work) -> Built:
         """Merge."""
@@ -187,8 +186,8 @@ def compact_steps(
             kept[f"{prefix}{number:05d}"] = members[0][1]
             continue
         sources = tuple(entry for _, entry, _ in members)
-        n_listed = sum(info.n_listed for info, _, _ in members)
-        steps.append(CompactStep(sae, number, sources, wanted, n_listed, _shared({o for _, _, o in members})))
+        memory = _memory([info for info, _, _ in members])
+        steps.append(CompactStep(sae, number, sources, wanted, memory, _shared({origin for _, _, origin in members})))
     change = CompactChange(sae, tuple(entries[name].digest for name in names), kept)
     return steps, change
 
@@ -205,6 +204,12 @@ def _groups(infos: list[SegmentInfo], max_rows: int) -> list[list[int]]:
             groups.append([index])
             n_rows = info.n_rows
     return groups
+
+
+def _memory(infos: list[SegmentInfo]) -> int:
+    """Return what `merge_segments` states, and the interpreter with its libraries."""
+    features = max(info.n_features for info in infos)
+    return 600_000_000 + 16 * features * len(infos) + 8 * max(info.n_rows for info in infos)
 
 
 def _shared(origins: set[str]) -> str:
