@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
-from saeatlas.cli.plugin_docs import field_help, plugin_help
+from saeatlas.cli.plugin_docs import field_help, plugin_example, plugin_help
 from saeatlas.errors import InvalidInput
 from saeatlas.registry import Registry
 
@@ -20,12 +20,13 @@ __all__ = ["add_plugins", "plugin_command"]
 def add_plugins(app: App, registry: Registry, module: str, example: str) -> None:
     """Register one command for each plug-in; `module` must give the command of `<name>` as its attribute `<name>`.
 
-    No plug-in is imported: the help comes from its source text, with `example` after it, where '{name}' stands
-    for the plug-in's name.
+    No plug-in is imported: the help comes from its source text, with an example after it: its own, or `example`,
+    where '{name}' stands for the plug-in's name.
     """
     for name in registry:
-        about = plugin_help(registry.place(name)) or registry.place(name)
-        app.command(f"{module}:{name}", name=name, help=f"{about}\n\nExample: {example.format(name=name)}")
+        place = registry.place(name)
+        shown = plugin_example(place) or example.format(name=name)
+        app.command(f"{module}:{name}", name=name, help=f"{plugin_help(place) or place}\n\nExample: {shown}")
 
 
 def plugin_command(plugin: type, run: Callable[..., object]) -> Callable[..., object]:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 from pathlib import Path
 
-__all__ = ["field_help", "plugin_help"]
+__all__ = ["field_help", "plugin_example", "plugin_help"]
+
+_SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
 
 
 def plugin_help(place: str) -> str:
-    """Return the docstring of the class at 'module:attribute', or an empty string where its source is not found."""
-    found = _class_at(place)
-    text = "" if found is None else ast.get_docstring(found) or ""
+    """Return what the docstring of the class at 'module:attribute' says before its sections; '' when not found."""
+    text = _SECTION.split(_docstring(place))[0].strip()
     # Help is folded to the width of the terminal, so that the line ends of the source would only disturb.
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
+def plugin_example(place: str) -> str:
+    """Return the first line of the section 'Examples' of a plug-in's docstring, or '' when there is none."""
+    parts = _SECTION.split(_docstring(place))
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    return sections.get("Examples", "").strip().partition("\n")[0]
+
+
+def _docstring(place: str) -> str:
+    found = _class_at(place)
+    return "" if found is None else ast.get_docstring(found) or ""
 
 
 def field_help(cls: type) -> dict[str, str]:

@@ -70,15 +70,25 @@ def _write_lines(examples: Sequence[Example]) -> None:
 
 
 def _shaded(example: Example) -> list[Shaded]:
-    return [
-        Shaded(
-            token.string,
-            token.value if token.is_active else None,
-            is_focus=token.position == example.position,
-            is_unseen=token.visible is False,
+    """Return the pieces of the context: as the document has them where spans are known, else token strings."""
+    pieces: list[Shaded] = []
+    text, end = example.text or "", None
+    first = next((token.start for token in example.tokens), None)
+    for token in example.tokens:
+        string = token.string
+        if example.is_natural_text and first is not None and token.start is not None and token.end is not None:
+            if end is not None and token.start > end:
+                pieces.append(Shaded(text[end - first : token.start - first], is_unseen=token.visible is False))
+            string, end = text[token.start - first : token.end - first], token.end
+        pieces.append(
+            Shaded(
+                string,
+                token.value if token.is_active else None,
+                is_focus=token.position == example.position,
+                is_unseen=token.visible is False,
+            )
         )
-        for token in example.tokens
-    ]
+    return pieces
 
 
 def _metadata(example: Example) -> str:

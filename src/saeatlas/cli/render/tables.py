@@ -17,7 +17,7 @@ __all__ = ["Column", "columns_of", "write_facts", "write_heading", "write_rows",
 
 _IDS = frozenset({"row", "document", "position", "feature", "token", "index", "id"})
 """Columns of numbers that name something: no thousands apart."""
-_SHARES = frozenset({"share", "density", "firing_rate", "rate"})
+_SHARES = frozenset({"share", "density", "rate", "corpus_share"})
 """Columns of parts of a whole."""
 
 
