@@ -210,6 +210,19 @@ def test_full_disk_while_building_is_named(store: LocalStore) -> None:
     assert caught.value.kind == "disk-full"
 
 
+def test_file_beyond_the_limit_is_named(store: LocalStore) -> None:
+    program = (
+        "import resource, sys; from pathlib import Path; from saeatlas.storage import LocalStore\n"
+        "from saeatlas.errors import StorageError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); store = LocalStore(Path(sys.argv[1]))\n"
+        "store.put_new('small', bytes(1000))\n"
+        "try:\n    store.put_new('large', bytes(1001))\n"
+        "except StorageError as error:\n    print(error.kind)"
+    )
+    assert run_python(program, store.url) == "disk-full"
+    assert (list(store.list("")), n_in_staging(store)) == (["small"], 0)
+
+
 def test_other_errors_while_building_pass(store: LocalStore) -> None:
     with pytest.raises(FileNotFoundError), store.scratch():
         raise FileNotFoundError(errno.ENOENT, "no such source")
@@ -237,6 +250,18 @@ def test_file_system_without_hard_links_is_named(store: LocalStore, monkeypatch:
     monkeypatch.setattr("os.link", raising(errno.EOPNOTSUPP))
     with pytest.raises(StorageError, match="no hard links"):
         store.put_new("a", b"x")
+
+
+def test_lost_reply_to_a_link_is_recognised(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_link = os.link
+
+    def link(source: Path, target: Path) -> None:
+        real_link(source, target)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+    monkeypatch.setattr(os, "link", link)
+    store.put_new("a", b"x")
+    assert store.get("a") == b"x"
 
 
 # Durability: what is synced, and in which order

@@ -8,14 +8,23 @@ from contextlib import contextmanager
 
 from saeatlas.errors import SaeatlasError, StorageError
 
-__all__ = ["mapped", "raise_limit_of_open_files", "storage_error"]
+__all__ = ["is_fault_of_disk", "mapped", "raise_limit_of_open_files", "storage_error"]
 
-_FULL = {errno.ENOSPC: "The disk is full", errno.EDQUOT: "The disk quota is used up"}
+_FULL = {
+    errno.ENOSPC: "The disk is full",
+    errno.EDQUOT: "The disk quota is used up",
+    errno.EFBIG: "The file would be larger than allowed",
+}
 _REFUSED = {
     errno.EROFS: "The file system is read-only",
     errno.EACCES: "Permission denied",
     errno.EPERM: "The operation is not permitted",
 }
+
+
+def is_fault_of_disk(error: OSError) -> bool:
+    """Whether an error says that a disk is full or read-only, and not that a file is missing or the like."""
+    return not isinstance(error, SaeatlasError) and (error.errno in _FULL or error.errno == errno.EROFS)
 
 
 def storage_error(error: OSError, doing: str) -> StorageError:
