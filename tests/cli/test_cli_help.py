@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from saeatlas.cli.discovery import command_modules
+from saeatlas.cli.registries import registries
+
+Run = Callable[..., tuple[int, str, str]]
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
+
+
+def commands() -> list[str]:
+    found = [name for name in command_modules("saeatlas.cli.commands") if name not in {"feature", "import", "analyze"}]
+    found += [f"feature {name}" for name in command_modules("saeatlas.cli.commands.feature")]
+    verbs = {"importers": "import", "analyses": "analyze"}
+    return found + [f"{verbs[kind]} {name}" for kind, registry in registries().items() for name in registry]
+
+
+@pytest.mark.parametrize("command", [*commands(), "feature", "import", "analyze"])
+def test_help_of_every_command_has_an_example(cli: Run, command: str) -> None:
+    code, out, err = cli(*command.split(), "--help")
+    assert (code, err) == (0, "")
+    assert f"Example: saeatlas {command}" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_in_the_reference_with_an_example(command: str) -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    assert f"## `saeatlas {command}`" in text
+    assert f"$ saeatlas {command}" in text
+
+
+def test_every_option_of_a_command_has_help(cli: Run) -> None:
+    for command in commands():
+        for line in cli(*command.split(), "--help")[1].splitlines():
+            words = line.strip("│ *").split()
+            if words and words[0].startswith("--"):
+                assert len(words) > 2 or words[0] in {"--help", "--version"}, f"{command}: {line}"
+
+
+def test_root_help_lists_every_command_in_groups(cli: Run) -> None:
+    out = cli("--help")[1]
+    listed = [name for name in command_modules("saeatlas.cli.commands") if f" {name} " not in out]
+    assert listed == []
+    assert "Ask" in out
