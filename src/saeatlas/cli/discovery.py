@@ -17,7 +17,7 @@ CARE = Group("Look after an atlas", sort_key=3)
 
 def command_modules(package: str) -> dict[str, pkgutil.ModuleInfo]:
     """Map command name to module; `import_.py` is the command `import`."""
-    found = pkgutil.itercommand_modules(importlib.import_module(package).__path__)
+    found = pkgutil.iter_modules(importlib.import_module(package).__path__)
     return {module.name.rstrip("_").replace("_", "-"): module for module in found}
 
 
