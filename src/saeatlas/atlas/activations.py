@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saeatlas.errors import FormatError, InvalidInput, NotFound
-from saeatlas.format.segment import SegmentReader
+from saeatlas.format.segment_reader import SegmentReader
 from saeatlas.progress import SILENT, Progress
 
 __all__ = ["Activations", "FeatureBlock", "top_entries"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from saeatlas.errors import FormatError, InvalidInput, NotFound
 from saeatlas.format.artifact import load_manifest
 from saeatlas.format.identity import SaeIdentity
-from saeatlas.format.segment import SegmentInfo
+from saeatlas.format.segment_info import SegmentInfo
 
 if TYPE_CHECKING:
     from saeatlas.format.commit import Entry

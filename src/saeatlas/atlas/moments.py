@@ -17,6 +17,7 @@ import numpy.typing as npt
 __all__ = ["Moments", "moments_of", "wilson_of"]
 
 _BLOCK = 4096
+_CHUNK = 16 * _BLOCK
 _Z_95 = 1.959963984540054
 
 
@@ -38,10 +39,15 @@ class Moments:
 
 
 def moments_of(values: npt.NDArray[Any]) -> Moments:
-    """Summarise the values above 0, in any order; see `kernels.stats.Summary` for the definitions."""
-    active = np.sort(values[values > 0]).astype(np.float64)
+    """Summarise the values above 0, in any order; see `kernels.stats.Summary` for the definitions.
+
+    Notes
+    -----
+    Holds one copy of the values, and a few arrays of 65,536 numbers: fresh memory costs more than the arithmetic.
+    """
+    active = np.sort(values[values > 0])
     n = active.size
-    total = _sum(active)
+    (total,) = _sums(active, None)
     if not n:
         return Moments(0, total)
     smallest, largest = float(active[0]), float(active[-1])
@@ -50,14 +56,16 @@ def moments_of(values: npt.NDArray[Any]) -> Moments:
         # The rounding of the sum must not give equal values a spread.
         return Moments(n, total, smallest, 0.0, smallest, q25, median, q75, largest)
     mean = total / n
-    d = active - mean
-    square = d * d
-    m1, m2, m3, m4 = _sum(d), _sum(square), _sum(square * d), _sum(square * square)
-    variance = max(m2 / n - (m1 / n) ** 2, 0.0)
+    shift, m2, m3, m4 = (moment / n for moment in _sums(active, mean))
+    # The deviations do not quite sum to 0, because the mean is rounded; the moments are moved to where they do.
+    shift2 = shift * shift
+    variance = max(m2 - shift2, 0.0)
+    third = m3 - 3.0 * shift * m2 + 2.0 * (shift * shift2)
+    fourth = m4 - 4.0 * shift * m3 + 6.0 * shift * shift * m2 - 3.0 * (shift2 * shift2)
     skewness = kurtosis = math.nan
     if variance * variance > 0.0:
-        skewness = m3 / n / variance**1.5
-        kurtosis = m4 / n / (variance * variance) - 3.0
+        skewness = third / variance**1.5
+        kurtosis = fourth / (variance * variance) - 3.0
     return Moments(n, total, mean, math.sqrt(variance), smallest, q25, median, q75, largest, skewness, kurtosis)
 
 
@@ -72,17 +80,29 @@ def wilson_of(n_active: int, n_rows: int) -> tuple[float, float]:
     return (0.0 if n_active == 0 else centre - half), (1.0 if n_active == n_rows else centre + half)
 
 
-def _sum(numbers: npt.NDArray[np.float64]) -> float:
-    """Add one after the other within blocks, then the blocks: `cumsum` never changes the order, `sum` does."""
+def _sums(active: npt.NDArray[Any], mean: float | None) -> list[float]:
+    """Return the sum of the values, or of the first four powers of their deviations from the mean."""
+    parts: list[list[npt.NDArray[np.float64]]] = [[] for _ in range(1 if mean is None else 4)]
+    for start in range(0, active.size, _CHUNK):
+        first = active[start : start + _CHUNK].astype(np.float64)
+        powers = [first]
+        if mean is not None:
+            first -= mean
+            square = first * first
+            powers += [square, square * first, square * square]
+        for found, power in zip(parts, powers, strict=True):
+            found.append(_sums_of_blocks(power))
+    return [float(np.cumsum(np.concatenate(found))[-1]) if found else 0.0 for found in parts]
+
+
+def _sums_of_blocks(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Add one after the other within each block: `cumsum` never changes the order, `sum` does."""
     whole = numbers.size // _BLOCK * _BLOCK
-    parts = np.cumsum(numbers[:whole].reshape(-1, _BLOCK), axis=1)[:, -1] if whole else np.empty(0)
-    rest = numbers[whole:]
-    if rest.size:
-        parts = np.append(parts, np.cumsum(rest)[-1])
-    return float(np.cumsum(parts)[-1]) if parts.size else 0.0
+    sums = np.cumsum(numbers[:whole].reshape(-1, _BLOCK), axis=1)[:, -1] if whole else np.empty(0)
+    return np.append(sums, np.cumsum(numbers[whole:])[-1]) if whole < numbers.size else sums
 
 
-def _quantile(ordered: npt.NDArray[np.float64], q: float) -> float:
+def _quantile(ordered: npt.NDArray[Any], q: float) -> float:
     """Interpolate linearly between the order statistics around (n - 1) q."""
     place = (ordered.size - 1) * q
     left = math.floor(place)

@@ -12,7 +12,7 @@ from saeatlas.atlas.currency import read_identity, read_segments
 from saeatlas.atlas.feature import Feature
 from saeatlas.errors import FormatError, NotFound
 from saeatlas.format.identity import SaeIdentity
-from saeatlas.format.segment import SegmentReader
+from saeatlas.format.segment_reader import SegmentReader
 
 if TYPE_CHECKING:
     import numpy.typing as npt
