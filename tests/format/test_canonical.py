@@ -21,13 +21,13 @@ VALUES = st.recursive(
 RECORD = {"format": 1, "params": {"checksum": "0" * 64, "name": 'été "checksum"'}, "value": 1e-05}
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(VALUES)
 def test_canonical_json_reads_back(value: object) -> None:
     assert json.loads(canonical_json(value)) == value
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.text(), st.integers(), max_size=6))
 def test_order_of_members_does_not_show(record: dict[str, int]) -> None:
     assert canonical_json(record) == canonical_json(dict(reversed(list(record.items()))))
@@ -58,7 +58,7 @@ def test_digest_is_sha256() -> None:
     assert digest_bytes(b"abc") == hashlib.sha256(b"abc").hexdigest()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.text().filter(lambda name: name != "checksum"), VALUES, max_size=5))
 def test_document_reads_back(record: dict[str, object]) -> None:
     assert read_document(write_document(record), "x.json") == plain(record)
