@@ -33,7 +33,8 @@ class MetadataAssociation(Analysis):
     The unit is the document, because rows within one are not independent. Categories: Cramér's V of whether the
     feature fires in the document. Numbers: Spearman's rank correlation with the mean activation over all rows of
     the document. q is Benjamini-Hochberg over the features of one column. Three tables: `data` by feature and
-    column, `levels` by feature and level (documents without a value are a level of their own), `columns` with what was tested and why the others were not.
+    column; `levels` by feature and level, documents without a value being a level of their own; `columns` with
+    what was tested and why the others were not.
 
     Examples
     --------

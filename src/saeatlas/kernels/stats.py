@@ -177,12 +177,15 @@ def _moments(indptr: Counts, values: Values) -> Floats:
                 p3 += square * d
                 p4 += square * square
             m1, m2, m3, m4 = m1 + p1, m2 + p2, m3 + p3, m4 + p4
-        # The deviations sum to what the rounding of the mean left over; the second moment is corrected by it.
-        variance = max(m2 / n - (m1 / n) ** 2, 0.0)
+        # The deviations do not quite sum to 0, because the mean is rounded; the moments are moved to where they do.
+        shift, m2, m3, m4 = m1 / n, m2 / n, m3 / n, m4 / n
+        variance = max(m2 - shift * shift, 0.0)
+        third = m3 - 3.0 * shift * m2 + 2.0 * shift**3
+        fourth = m4 - 4.0 * shift * m3 + 6.0 * shift * shift * m2 - 3.0 * shift**4
         out[1, feature], out[2, feature] = mean, np.sqrt(variance)
         if variance * variance > 0.0:
-            out[8, feature] = m3 / n / variance**1.5
-            out[9, feature] = m4 / n / (variance * variance) - 3.0
+            out[8, feature] = third / variance**1.5
+            out[9, feature] = fourth / (variance * variance) - 3.0
     return out
 
 

@@ -1,0 +1,188 @@
+"""What every analysis must do, as tests: subclass `AnalysisContract` and say how the analysis is made."""
+# ruff: noqa: D102 - the name of each test is its sentence.
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pytest
+
+from saeatlas.format.table import fit
+from saeatlas.pipeline.analysis import Analysis, AnalysisStep, Axis
+from saeatlas.progress import SILENT, Progress
+from saeatlas.storage import MemoryStore
+from saeatlas.testing.make_atlas import make_atlas
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from saeatlas.atlas.activations import Activations, FeatureBlock
+    from saeatlas.atlas.atlas import Atlas
+    from saeatlas.atlas.sae import SAE
+
+__all__ = ["AnalysisContract", "compute_tables", "in_small_blocks"]
+
+
+def compute_tables(analysis: Analysis, sae: SAE, progress: Progress = SILENT) -> dict[str, pa.Table]:
+    """Compute all tables of an analysis, cast to their schemas as they would be stored."""
+    import pyarrow as pa
+
+    schemas = analysis.schema()
+    computed = analysis.compute(sae, progress)
+    assert set(computed) == set(schemas)
+    tables = {}
+    for name, schema in schemas.items():
+        pieces = computed[name]
+        parts = [pieces] if isinstance(pieces, pa.Table) else list(pieces)
+        tables[name] = pa.concat_tables([fit(part, schema) for part in parts]) if parts else schema.empty_table()
+    return tables
+
+
+def in_small_blocks(sae: SAE, max_listed: int) -> SAE:
+    """Return an SAE that gives its features in blocks of at most `max_listed` entries, or of one feature."""
+    return cast("SAE", _SmallBlocksSAE(sae, max_listed))
+
+
+class _SmallBlocksSAE:
+    def __init__(self, sae: SAE, max_listed: int) -> None:
+        self._sae = sae
+        self._max_listed = max_listed
+
+    @cached_property
+    def activations(self) -> _SmallBlocks:
+        return _SmallBlocks(self._sae.activations, self._max_listed)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # stands in for every attribute of an SAE
+        return getattr(self._sae, name)
+
+
+class _SmallBlocks:
+    def __init__(self, activations: Activations, max_listed: int) -> None:
+        self._activations = activations
+        self._max_listed = max_listed
+
+    def feature_blocks(self, max_listed: int = 1, progress: Progress = SILENT) -> Iterator[FeatureBlock]:
+        del max_listed
+        return self._activations.feature_blocks(self._max_listed, progress)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # stands in for every attribute of activations
+        return getattr(self._activations, name)
+
+
+class AnalysisContract(ABC):
+    """The contract. A subclass named `Test…` in a test file runs it.
+
+    Small SAEs stand in for real ones: features that never fire, zeros and negatives listed, rows without entries,
+    documents in pieces, metadata that is missing, several segments.
+    """
+
+    @abstractmethod
+    def make_analysis(self) -> Analysis:
+        """Return the analysis with parameters that suit an SAE of 24 features over 300 rows."""
+
+    @pytest.fixture
+    def analysis(self) -> Analysis:
+        """Give each test the analysis."""
+        return self.make_analysis()
+
+    @pytest.fixture
+    def atlas(self) -> Atlas:
+        """Give each test the same atlas of one segment: an atlas never changes."""
+        return _shared(shard_rows=0)
+
+    def test_it_is_frozen(self, analysis: Analysis) -> None:
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            analysis.version = 2  # type: ignore[misc]
+
+    def test_every_field_has_a_default(self, analysis: Analysis) -> None:
+        assert type(analysis)() is not None
+
+    def test_first_table_is_data_and_says_what_a_line_is(self, analysis: Analysis) -> None:
+        assert next(iter(analysis.schema())) == "data"
+        assert type(analysis).axis in Axis
+
+    def test_tables_fit_their_schemas(self, analysis: Analysis, atlas: Atlas) -> None:
+        tables = compute_tables(analysis, atlas.sae())
+        assert {name: table.schema for name, table in tables.items()} == analysis.schema()
+
+    def test_axis_feature_means_one_line_for_each_feature(self, analysis: Analysis, atlas: Atlas) -> None:
+        data = compute_tables(analysis, atlas.sae())["data"]
+        if type(analysis).axis == Axis.FEATURE:
+            assert data["feature"].to_pylist() == list(range(atlas.sae().n_features))
+
+    def test_same_input_gives_the_same_tables(self, analysis: Analysis, atlas: Atlas) -> None:
+        assert _same(compute_tables(analysis, atlas.sae()), compute_tables(analysis, atlas.sae()))
+
+    @pytest.mark.parametrize("max_listed", [1, 50, 400])
+    def test_blocks_do_not_show_in_the_result(self, analysis: Analysis, atlas: Atlas, max_listed: int) -> None:
+        small = compute_tables(analysis, in_small_blocks(atlas.sae(), max_listed))
+        assert _same(small, compute_tables(analysis, atlas.sae()))
+
+    @pytest.mark.parametrize("shard_rows", [37, 150])
+    def test_segments_do_not_show_in_the_result(self, analysis: Analysis, atlas: Atlas, shard_rows: int) -> None:
+        segmented = _shared(shard_rows=shard_rows).sae()
+        assert _same(compute_tables(analysis, segmented), compute_tables(analysis, atlas.sae()))
+
+    def test_features_that_never_fire_are_no_error(self, analysis: Analysis) -> None:
+        sae = make_atlas(MemoryStore(), n_rows=20, n_features=9, k=3, n_documents=4, listed_zeros=1.1).sae()
+        assert not any((values > 0).any() for _, values in map(sae.activations.feature, range(9)))
+        tables = compute_tables(analysis, sae)
+        if type(analysis).axis == Axis.FEATURE:
+            assert tables["data"].num_rows == 9
+
+    def test_one_row_is_no_error(self, analysis: Analysis) -> None:
+        compute_tables(analysis, make_atlas(MemoryStore(), n_rows=1, n_features=5, k=2, n_documents=1).sae())
+
+    def test_memory_is_bounded_before_it_runs(self, analysis: Analysis, atlas: Atlas) -> None:
+        assert 0 < analysis.peak_bytes(atlas.sae()) < 2_000_000_000
+
+    def test_step_stores_what_was_computed(self, analysis: Analysis) -> None:
+        from saeatlas.pipeline.build import build
+
+        atlas = build(_atlas(shard_rows=0), analysis)
+        name = AnalysisStep(analysis, atlas.sae().name).name
+        for table, computed in compute_tables(analysis, atlas.sae()).items():
+            stored = atlas.sae().table(name, table)
+            assert stored is not None
+            assert stored.equals(computed)
+
+
+@cache
+def _shared(shard_rows: int) -> Atlas:
+    return _atlas(shard_rows)
+
+
+def _atlas(shard_rows: int) -> Atlas:
+    return make_atlas(
+        MemoryStore(),
+        n_rows=300,
+        n_features=24,
+        k=5,
+        n_documents=15,
+        listed_zeros=0.2,
+        interleaved=True,
+        ragged=True,
+        shard_rows=shard_rows,
+    )
+
+
+def _same(one: dict[str, pa.Table], other: dict[str, pa.Table]) -> bool:
+    """Return whether tables hold the same bytes, null for null."""
+    return one.keys() == other.keys() and all(_equal(one[name], other[name]) for name in one)
+
+
+def _equal(one: pa.Table, other: pa.Table) -> bool:
+    one, other = one.combine_chunks(), other.combine_chunks()
+    if not one.equals(other):
+        return False
+    floats = [i for i, field in enumerate(one.schema) if str(field.type) == "double"]
+    # Arrow takes 0.0 and -0.0 as equal; their bytes are not.
+    return all(
+        np.array_equal(np.signbit(one.column(i).fill_null(0.0)), np.signbit(other.column(i).fill_null(0.0)))
+        for i in floats
+    )

@@ -1,0 +1,26 @@
+"""The contract, for every analysis that comes with the package."""
+
+from __future__ import annotations
+
+import pytest
+
+from saeatlas.pipeline.analysis import Analysis
+from saeatlas.registry import Registry
+from saeatlas.testing.analysis_contract import AnalysisContract
+
+REGISTRY = Registry("saeatlas.analyses", Analysis)
+
+
+class TestEveryAnalysis(AnalysisContract):
+    @pytest.fixture(params=sorted(REGISTRY))
+    def analysis(self, request: pytest.FixtureRequest) -> Analysis:
+        plugin = REGISTRY[request.param]()
+        assert isinstance(plugin, Analysis)
+        return plugin
+
+    def make_analysis(self) -> Analysis:
+        raise AssertionError("The fixture gives one analysis after the other")
+
+
+def test_the_five_are_there() -> None:
+    assert set(REGISTRY) >= {"stats", "histogram", "examples", "top-tokens", "metadata-association"}
