@@ -33,6 +33,8 @@ class _Seen:
     smallest: float = np.inf
     largest: float = -np.inf
     problems: list[str] = field(default_factory=list)
+    is_complete: bool = True
+    """Whether everything was read; reading stops where going on makes no sense."""
 
 
 def check_segment(reader: SegmentReader, progress: Progress = SILENT) -> list[str]:
@@ -51,12 +53,13 @@ def check_segment(reader: SegmentReader, progress: Progress = SILENT) -> list[st
         task.advance(1)
         by_feature = _check_features(reader)
     problems = by_row.problems + by_feature.problems
-    if problems:
+    if not (by_row.is_complete and by_feature.is_complete):
         return problems
     differing = np.flatnonzero(by_row.sums != by_feature.sums)
     if differing.size:
-        return [f"The two orientations hold different entries of {differing.size} features, first: {differing[0]}"]
-    return _compare_with_seal(info, by_row)
+        found = f"The two orientations hold different entries of {differing.size} features, first: {differing[0]}"
+        return [found, *problems]
+    return problems + _compare_with_seal(info, by_row)
 
 
 def _compare_with_seal(info: SegmentInfo, seen: _Seen) -> list[str]:
@@ -84,9 +87,11 @@ def _check_rows(reader: SegmentReader) -> _Seen:
             seen.problems.append(
                 f"'row/feature', local row {start + wrong}: the features do not ascend, or reach {info.n_features}"
             )
+            seen.is_complete = False
             break
         if not np.isfinite(values).all():
             seen.problems.append(f"'row/value' holds values that are not finite, in local rows from {start}")
+            seen.is_complete = False
             break
         facts = value_facts(values)
         seen.n_active += facts.n_active
@@ -99,7 +104,8 @@ def _check_features(reader: SegmentReader) -> _Seen:
     seen = _Seen(np.zeros(reader.info.n_features, np.uint64))
     summary = reader.summary()
     for block in feature_blocks([reader], reader.info.n_features, reader.value_dtype):
-        if not _check_block(reader, block, summary, seen):
+        seen.is_complete = _check_block(reader, block, summary, seen)
+        if not seen.is_complete:
             break
     return seen
 
