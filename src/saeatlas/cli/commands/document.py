@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GROUP", "command"]
 
-_FEATURES_SHOWN = 6
+_FEATURES_SHOWN = 5
 
 
 def command(
@@ -63,7 +63,7 @@ def command(
 def _strongest(features: list[dict[str, Any]]) -> str:
     shown = "  ".join(f"{line['feature']} ({number(line['value'])})" for line in features[:_FEATURES_SHOWN])
     more = len(features) - _FEATURES_SHOWN
-    return f"{shown}  and {more} more" if more > 0 else shown
+    return f"{shown}  +{more}" if more > 0 else shown
 
 
 def _strings(corpus: Corpus, rows: npt.NDArray[np.int64]) -> list[str | None]:
