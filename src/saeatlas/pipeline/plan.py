@@ -75,7 +75,7 @@ def plan(store: Store, entries: Mapping[str, Entry], steps: Sequence[Step], sett
     for found in todo:
         check_memory(found.output, found.memory, settings)
     bounds = sorted((found.memory for found in todo), reverse=True)
-    jobs = settings.jobs
+    jobs = max(1, min(settings.jobs, len(todo)))
     while jobs > 1 and sum(bounds[:jobs]) > settings.memory_budget:
         jobs -= 1
     return Plan(tuple(planned.values()), jobs, sum(bounds[:jobs]))

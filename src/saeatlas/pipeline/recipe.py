@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saeatlas.errors import InvalidInput
 from saeatlas.format.canonical import canonical_json, digest_bytes
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["Recipe", "check_fields", "fields_of", "name_of"]
 
@@ -68,12 +73,14 @@ def _json(value: object) -> object:
 
 def check_fields(plugin: object) -> None:
     """Raise `InvalidInput` when a field of a plug-in dataclass does not hold what its annotation says."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     cls = type(plugin)
     values = {field.name: getattr(plugin, field.name) for field in dataclasses.fields(plugin)}  # type: ignore[arg-type]
     try:
-        TypeAdapter(cls).validate_python(values)
+        with _making:
+            adapter = _adapter(cls)
+        adapter.validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -81,6 +88,21 @@ def check_fields(plugin: object) -> None:
             f"Field '{place}' of {name_of(cls)}: {first['msg']}, found: {first['input']!r}",
             hint=f"Give '{place}' a value that fits its description.",
         ) from error
+
+
+_making = threading.Lock()
+
+
+@functools.cache
+def _adapter(cls: type) -> TypeAdapter[Any]:
+    """Return the checker of a class; to be called under `_making`.
+
+    Making one parses the source of the class, which in Python 3.11 fails in two threads at once
+    ("AST constructor recursion depth mismatch").
+    """
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(cls)
 
 
 def name_of(cls: type) -> str:
