@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
 import threading
 from collections.abc import Mapping
@@ -78,9 +77,7 @@ def check_fields(plugin: object) -> None:
     cls = type(plugin)
     values = {field.name: getattr(plugin, field.name) for field in dataclasses.fields(plugin)}  # type: ignore[arg-type]
     try:
-        with _making:
-            adapter = _adapter(cls)
-        adapter.validate_python(values)
+        _adapter(cls).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -91,18 +88,21 @@ def check_fields(plugin: object) -> None:
 
 
 _making = threading.Lock()
+_adapters: dict[type, TypeAdapter[Any]] = {}
 
 
-@functools.cache
 def _adapter(cls: type) -> TypeAdapter[Any]:
-    """Return the checker of a class; to be called under `_making`.
+    """Return the checker of a class, made once.
 
     Making one parses the source of the class, which in Python 3.11 fails in two threads at once
     ("AST constructor recursion depth mismatch").
     """
     from pydantic import TypeAdapter
 
-    return TypeAdapter(cls)
+    with _making:
+        if cls not in _adapters:
+            _adapters[cls] = TypeAdapter(cls)
+        return _adapters[cls]
 
 
 def name_of(cls: type) -> str:
