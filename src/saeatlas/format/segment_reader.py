@@ -20,8 +20,6 @@ __all__ = ["SegmentReader"]
 Array = npt.NDArray[Any]
 
 _ROW_DTYPE = np.dtype("<u4")
-_IN_PARALLEL = 4_096
-"""Compressed entries from which a second thread gains more than handing the work over costs."""
 
 
 class SegmentReader:
@@ -136,11 +134,13 @@ class SegmentReader:
     def _read_both(
         self, arrays: tuple[ArrayReader, ArrayReader], start: int, stop: int, outs: tuple[Array, Array]
     ) -> None:
-        if self._is_raw or stop - start < _IN_PARALLEL:
-            if start < stop:
-                arrays[0].read_into(start, stop, outs[0])
-                arrays[1].read_into(start, stop, outs[1])
+        if start == stop:
             return
+        if self._is_raw:
+            arrays[0].read_into(start, stop, outs[0])
+            arrays[1].read_into(start, stop, outs[1])
+            return
+        # Even for one entry: cold, the two reads overlap, and at least two chunks are decoded.
         in_two_threads(
             lambda: arrays[0].read_into(start, stop, outs[0]), lambda: arrays[1].read_into(start, stop, outs[1])
         )
