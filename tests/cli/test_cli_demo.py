@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from saeatlas.atlas.atlas import open_atlas
+from saeatlas.cli.demo_run import DemoRun
+from saeatlas.cli.demo_tour import choose, show_tour
+from saeatlas.cli.main import main
+from saeatlas.demo import source as demo_source
+from saeatlas.demo.figures import Figures, Quality
+from saeatlas.demo.training import Recipe
+from saeatlas.format.identity import SaeIdentity
+from saeatlas.progress import SILENT
+from saeatlas.settings import Settings
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What `make_source` gives, without the model: the small source of these tests."""
+
+    folder: Path
+    identity: SaeIdentity
+    figures: Figures
+    corpus: str = "words"
+    reused: tuple[str, ...] = ()
+
+    @property
+    def activations(self) -> Path:
+        return self.folder / "acts.h5"
+
+    @property
+    def metadata(self) -> Path:
+        return self.folder / "meta.npz"
+
+    @property
+    def tokens(self) -> Path:
+        return self.folder / "tokens.parquet"
+
+
+@pytest.fixture
+def made(source: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
+    quality = Quality(fvu=0.2, l0=4.0, n_held_out_tokens=60, dead_held_out=1, dead=1, fvu_training=0.1)
+    figures = Figures(
+        quality=quality, n_tokens=600, n_documents=60, n_held_out_documents=6, n_cut_documents=0, n_features=32, k=4,
+        epochs=1, seed=0, python="3", corpus_sha256="", model_sha256="", sae_sha256="", seconds={"corpus": 1.0},
+    )  # fmt: skip
+    identity = SaeIdentity(name="tiny-demo", model="m", width=32, architecture="topk", k=4, bos=False)
+    found = Made(source, identity, figures)
+    monkeypatch.setattr(demo_source, "make_source", lambda *args, **named: found)
+    return found
+
+
+def test_demo_imports_analyzes_verifies_and_ends_well(cli: Run, made: Made, tmp_path: Path) -> None:
+    code, out, _ = cli("demo", tmp_path)
+    assert code == 0
+    assert "600 rows, 2,400 values" in out
+    assert "5 of 5 analyses computed" in out
+    assert "as recorded" in out
+    assert "Go on" in out
+
+
+def test_second_demo_reuses(cli: Run, made: Made, tmp_path: Path) -> None:
+    cli("demo", tmp_path)
+    code, out, _ = cli("demo", tmp_path)
+    assert code == 0
+    assert "imported before" in out
+    assert "computed before" in out
+
+
+def test_commands_that_the_demo_prints_do_the_same(cli: Run, made: Made, tmp_path: Path) -> None:
+    run = DemoRun(tmp_path, Settings(), SILENT)
+    commit = run.make(600, Recipe()).commit.number
+    for line in run.commands:
+        assert main(shlex.split(line)[1:]) == 0
+    assert open_atlas(tmp_path / "demo.atlas").commit.number == commit
+
+
+class Tables:
+    """An SAE of which only tables are asked."""
+
+    def __init__(self, **tables: list[dict[str, object]]) -> None:
+        self.tables = {name.replace("_", "-"): pa.Table.from_pylist(lines) for name, lines in tables.items()}
+
+    def table(self, name: str) -> pa.Table | None:
+        return self.tables.get(name)
+
+
+def tokens_of(feature: int, words: list[str], shares: list[float], lift: float) -> list[dict[str, object]]:
+    return [
+        {"feature": feature, "rank": rank, "string": word, "share": share, "lift": lift}
+        for rank, (word, share) in enumerate(zip(words, shares, strict=True))
+    ]
+
+
+def test_features_are_chosen_by_the_rule() -> None:
+    words = ["last", "next", "near", "close", "soon"]
+    even = [0.2, 0.2, 0.2, 0.1, 0.1]
+    top_tokens = [
+        *tokens_of(0, words, even, 800.0),  # fires on too many rows
+        *tokens_of(1, words, even, 8.0),
+        *tokens_of(2, words, even, 80.0),
+        *tokens_of(3, words, [0.9, 0.01, 0.01, 0.01, 0.01], 800.0),  # one word only
+        *tokens_of(4, ["(", *words[1:]], even, 800.0),  # not only words
+    ]
+    density = [0.5, 0.01, 0.01, 0.01, 0.01, 0.001]
+    stats = [{"feature": feature, "density": value} for feature, value in enumerate(density)]
+    association = [
+        {"feature": feature, "column": "kind", "effect_corrected": effect, "q": 0.01}
+        for feature, effect in enumerate([0.9, 0.1, 0.8, 0.2, 0.4, 0.3])
+    ]
+    sae = Tables(stats=stats, top_tokens=top_tokens, metadata_association=association)
+    assert [(pointer.feature, pointer.column) for pointer in choose(sae)] == [(2, ""), (1, ""), (4, "kind")]
+
+
+def test_nothing_is_chosen_without_tables(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    atlas = open_atlas(built)
+    assert choose(atlas.sae()) == []
+    show_tour(atlas)
+    assert "Go on" in capsys.readouterr().out
