@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -22,9 +23,9 @@ from saeatlas.format.commit import head
 from saeatlas.format.version import create_atlas
 from saeatlas.pipeline.importing import import_source
 from saeatlas.storage import MemoryStore
-from saeatlas.testing.analysis_contract import compute_tables
+from saeatlas.testing.analysis_contract import compute_tables, in_small_blocks
 from saeatlas.testing.arrays_importer import SparseArrays
-from saeatlas.testing.make_atlas import WORDS, Shape, make_arrays, make_importer
+from saeatlas.testing.make_atlas import WORDS, Shape, make_arrays, make_atlas, make_importer
 
 SHAPE = Shape(n_rows=400, n_features=30, k=5, n_documents=12, listed_zeros=0.2, ragged=True, interleaved=True)
 
@@ -239,3 +240,16 @@ def test_coverage_counts_active_rows_without_a_token() -> None:
 def test_parameter_out_of_range_is_refused(make: Any) -> None:
     with pytest.raises(InvalidInput, match="must be a whole number"):
         make()
+
+
+def test_memory_grows_with_the_block_and_not_with_the_corpus() -> None:
+    sae = make_atlas(MemoryStore(), n_rows=40_000, n_features=150, k=6, tokens=False).sae()
+    list(sae.activations.feature_blocks())
+    peaks = []
+    for max_listed in (10_000, 240_000):
+        tracemalloc.start()
+        compute_tables(Stats(), in_small_blocks(sae, max_listed))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[0] < peaks[1] / 2
+    assert peaks[1] < 40 * sae.n_listed + 200 * sae.n_features

@@ -74,10 +74,10 @@ class Examples(Analysis):
         return {"data": (self._batch(block) for block in blocks(sae, progress))}
 
     def peak_bytes(self, sae: SAE) -> int:
-        """Return 150 MB, 40 bytes per entry of the largest block and 200 bytes per line that it can give."""
+        """Return 300 MB for the program, 40 bytes per entry of the largest block and 200 per line that it can give."""
         per_feature = self.top + self.strata * self.per_stratum + self.random
         entries = block_entries(sae)
-        return 150_000_000 + 40 * entries + 200 * min(per_feature * sae.n_features, 3 * entries) + 50 * sae.n_features
+        return 300_000_000 + 40 * entries + 200 * min(per_feature * sae.n_features, 3 * entries) + 50 * sae.n_features
 
     def _batch(self, block: FeatureBlock) -> pa.RecordBatch:
         import pyarrow as pa

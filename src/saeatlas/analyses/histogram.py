@@ -68,8 +68,8 @@ class Histogram(Analysis):
         return {"data": (batch for block in blocks(sae, progress) for batch in self._batches(block, sae.n_rows))}
 
     def peak_bytes(self, sae: SAE) -> int:
-        """Return 150 MB, 40 bytes per entry of the largest block and 150 bytes per bin of 65,536 features."""
-        return 150_000_000 + 40 * block_entries(sae) + 150 * (self.bins + 1) * min(sae.n_features, _AT_ONCE)
+        """Return 300 MB for the program, 40 bytes per entry of the largest block and 150 per bin of 65,536 features."""
+        return 300_000_000 + 40 * block_entries(sae) + 150 * (self.bins + 1) * min(sae.n_features, _AT_ONCE)
 
     def _batches(self, block: FeatureBlock, n_rows: int) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa

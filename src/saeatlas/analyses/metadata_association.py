@@ -106,7 +106,7 @@ class MetadataAssociation(Analysis):
         }
 
     def peak_bytes(self, sae: SAE) -> int:
-        """Return 200 MB, 140 bytes per entry of the largest block, 80 per document, and the answer.
+        """Return 300 MB for the program, 140 bytes per entry of the largest block, 80 per document, and the answer.
 
         The answer holds 50 bytes per feature and column, and 16 or 24 bytes per feature and level.
         """
@@ -115,7 +115,7 @@ class MetadataAssociation(Analysis):
         documents = (60 + 20 * max(len(tested), 1)) * sae.corpus.n_documents
         segment = max((reader.info.n_rows for reader in sae.activations.segments), default=0)
         answer = sae.n_features * (50 * len(tested) + 24 * n_levels)
-        return 200_000_000 + 140 * block_entries(sae) + documents + 4 * segment + answer
+        return 300_000_000 + 140 * block_entries(sae) + documents + 4 * segment + answer
 
     def _properties(self, sae: SAE) -> list[Property]:
         from saeatlas.atlas.properties import read_property

@@ -69,8 +69,8 @@ class Stats(Analysis):
         return {"data": (self._batch(block, sae.n_rows) for block in blocks(sae, progress))}
 
     def peak_bytes(self, sae: SAE) -> int:
-        """Return 150 MB, 40 bytes per entry of the largest block, 200 bytes per feature."""
-        return 150_000_000 + 40 * block_entries(sae) + 200 * sae.n_features
+        """Return 300 MB for the program, 40 bytes per entry of the largest block, 200 bytes per feature."""
+        return 300_000_000 + 40 * block_entries(sae) + 200 * sae.n_features
 
     def _batch(self, block: FeatureBlock, n_rows: int) -> pa.RecordBatch:
         import pyarrow as pa

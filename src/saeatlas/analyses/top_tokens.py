@@ -102,11 +102,11 @@ class TopTokens(Analysis):
         }
 
     def peak_bytes(self, sae: SAE) -> int:
-        """Return 200 MB, 80 bytes per entry of the largest block, 60 per token, and 100 per line of the answer."""
+        """Return 300 MB for the program, 80 bytes per entry of the largest block, 60 per token and 100 per line."""
         n_tokens = sae.corpus.tokens.n_tokens if sae.corpus.tokens is not None else 0
         lines = min(self.k * sae.n_features, sae.n_listed)
         segment = max((info.info.n_rows for info in sae.activations.segments), default=0)
-        return 200_000_000 + 80 * block_entries(sae) + 60 * n_tokens + 100 * lines + 4 * segment + 60 * sae.n_features
+        return 300_000_000 + 80 * block_entries(sae) + 60 * n_tokens + 100 * lines + 4 * segment + 60 * sae.n_features
 
     def _count(self, block: FeatureBlock, tokens: TokensReader) -> TokenCounts:
         from saeatlas.kernels.tokens import top_tokens

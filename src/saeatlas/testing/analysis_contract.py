@@ -74,13 +74,7 @@ class _SmallBlocks:
         return getattr(self._activations, name)
 
 
-class AnalysisContract(ABC):
-    """The contract. A subclass named `Test…` in a test file runs it.
-
-    Small SAEs stand in for real ones: features that never fire, zeros and negatives listed, rows without entries,
-    documents in pieces, metadata that is missing, several segments.
-    """
-
+class _Contract(ABC):
     @abstractmethod
     def make_analysis(self) -> Analysis:
         """Return the analysis with parameters that suit an SAE of 24 features over 300 rows."""
@@ -95,6 +89,10 @@ class AnalysisContract(ABC):
         """Give each test the same atlas of one segment: an atlas never changes."""
         return _shared(shard_rows=0)
 
+
+class DeclarationContract(_Contract):
+    """What an analysis says about itself."""
+
     def test_it_is_frozen(self, analysis: Analysis) -> None:
         with pytest.raises(dataclasses.FrozenInstanceError):
             analysis.version = 2  # type: ignore[misc]
@@ -105,6 +103,13 @@ class AnalysisContract(ABC):
     def test_first_table_is_data_and_says_what_a_line_is(self, analysis: Analysis) -> None:
         assert next(iter(analysis.schema())) == "data"
         assert type(analysis).axis in Axis
+
+    def test_memory_is_bounded_before_it_runs(self, analysis: Analysis, atlas: Atlas) -> None:
+        assert 0 < analysis.peak_bytes(atlas.sae()) < 2_000_000_000
+
+
+class ResultContract(_Contract):
+    """What the tables are."""
 
     def test_tables_fit_their_schemas(self, analysis: Analysis, atlas: Atlas) -> None:
         tables = compute_tables(analysis, atlas.sae())
@@ -128,6 +133,20 @@ class AnalysisContract(ABC):
         segmented = _shared(shard_rows=shard_rows).sae()
         assert _same(compute_tables(analysis, segmented), compute_tables(analysis, atlas.sae()))
 
+    def test_step_stores_what_was_computed(self, analysis: Analysis) -> None:
+        from saeatlas.pipeline.build import build
+
+        atlas = build(_atlas(shard_rows=0), analysis)
+        name = AnalysisStep(analysis, atlas.sae().name).name
+        for table, computed in compute_tables(analysis, atlas.sae()).items():
+            stored = atlas.sae().table(name, table)
+            assert stored is not None
+            assert stored.equals(computed)
+
+
+class LeastContract(_Contract):
+    """The smallest and emptiest inputs."""
+
     def test_features_that_never_fire_are_no_error(self, analysis: Analysis) -> None:
         sae = make_atlas(MemoryStore(), n_rows=20, n_features=9, k=3, n_documents=4, listed_zeros=1.1).sae()
         assert not any((values > 0).any() for _, values in map(sae.activations.feature, range(9)))
@@ -138,18 +157,13 @@ class AnalysisContract(ABC):
     def test_one_row_is_no_error(self, analysis: Analysis) -> None:
         compute_tables(analysis, make_atlas(MemoryStore(), n_rows=1, n_features=5, k=2, n_documents=1).sae())
 
-    def test_memory_is_bounded_before_it_runs(self, analysis: Analysis, atlas: Atlas) -> None:
-        assert 0 < analysis.peak_bytes(atlas.sae()) < 2_000_000_000
 
-    def test_step_stores_what_was_computed(self, analysis: Analysis) -> None:
-        from saeatlas.pipeline.build import build
+class AnalysisContract(DeclarationContract, ResultContract, LeastContract):
+    """The contract. A subclass named `Test…` in a test file runs it.
 
-        atlas = build(_atlas(shard_rows=0), analysis)
-        name = AnalysisStep(analysis, atlas.sae().name).name
-        for table, computed in compute_tables(analysis, atlas.sae()).items():
-            stored = atlas.sae().table(name, table)
-            assert stored is not None
-            assert stored.equals(computed)
+    Small SAEs stand in for real ones: features that never fire, zeros and negatives listed, rows without entries,
+    documents in pieces, metadata that is missing, several segments.
+    """
 
 
 @cache
