@@ -36,7 +36,7 @@ def blocks(page: Path) -> list[Block]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small demo, made once by the very command that the pages show."""
     folder = tmp_path_factory.mktemp("docs")
-    run(["saeatlas", "demo", "demo", *SMALL_DEMO], folder)
+    run(["saeatlas", "demo", "saeatlas-demo", *SMALL_DEMO], folder)
     return folder
 
 
