@@ -1,5 +1,4 @@
 """What every analysis must do, as tests: subclass `AnalysisContract` and say how the analysis is made."""
-# ruff: noqa: D102 - the name of each test is its sentence.
 
 from __future__ import annotations
 
