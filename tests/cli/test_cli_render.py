@@ -115,3 +115,8 @@ def test_sizes_read_well(size: float, text: str) -> None:
 @pytest.mark.parametrize(("share", "text"), [(0, "0%"), (0.000123456, "0.0123%"), (0.5, "50%"), (1, "100%")])
 def test_shares_read_well(share: float, text: str) -> None:
     assert numbers.percent(share) == text
+
+
+def test_joined_bins_hold_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
+    bars.write_histogram([0.0, 1.0, 2.0, 3.0], [1, 2, 3], join=2)
+    assert capsys.readouterr().out == "lower\tupper\tcount\n0.0\t2.0\t3\n2.0\t3.0\t3\n"

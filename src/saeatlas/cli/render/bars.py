@@ -24,7 +24,7 @@ def bar(share: float, cells: int, *, blocks: bool) -> str:
     return "█" * full + (_EIGHTHS[rest] if rest else "")
 
 
-def write_histogram(edges: Sequence[float], counts: Sequence[int]) -> None:
+def write_histogram(edges: Sequence[float], counts: Sequence[int], *, join: int = 1) -> None:
     """Draw how many values fall between consecutive edges; a table of bins when piped.
 
     Parameters
@@ -33,7 +33,11 @@ def write_histogram(edges: Sequence[float], counts: Sequence[int]) -> None:
         Borders of the bins, one more than `counts`.
     counts
         Values in each bin.
+    join
+        Neighbouring bins to draw as one.
     """
+    counts = [sum(counts[start : start + join]) for start in range(0, len(counts), join)]
+    edges = [*edges[:-1:join], *edges[-1:]]
     bins = list(zip(edges, edges[1:], counts, strict=False))
     if not screen.is_terminal():
         write_table([Column("lower"), Column("upper"), Column("count")], bins)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write_feature"]
 
-_BINS, _TOKENS, _EXAMPLES = 12, 8, 5
+_JOINED, _TOKENS, _EXAMPLES = 4, 8, 5
 
 
 def write_feature(feature: Feature) -> None:
@@ -26,8 +26,9 @@ def write_feature(feature: Feature) -> None:
     if not stats.n_active:
         return
     write_heading("Distribution of the active values")
-    histogram = feature.histogram(_BINS)
-    write_histogram(histogram.edges, histogram.counts)
+    # The bins that the analysis has by default are served without computing, and joined they fit the page.
+    histogram = feature.histogram()
+    write_histogram(histogram.edges, histogram.counts, join=_JOINED)
     if feature.sae.corpus.tokens is not None:
         write_heading("Top tokens")
         table = feature.top_tokens(_TOKENS)
