@@ -49,7 +49,7 @@ def segment_memory(n_rows: int, n_slots: int) -> int:
     The shard is held row-major, up to 8 bytes an entry and 16 a row; the other orientation is made in ranges
     of features, 128 MiB for two. The rest is a batch of the source and the interpreter with its libraries.
     """
-    return 350_000_000 + 16 * n_rows + 8 * n_slots
+    return 400_000_000 + 16 * n_rows + 8 * n_slots
 
 
 @dataclass(frozen=True)
