@@ -159,6 +159,7 @@ def _make_bars() -> Bars:
     from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
     from rich.text import Text
 
     class Amount(ProgressColumn):
@@ -184,9 +185,9 @@ def _make_bars() -> Bars:
             return Text("" if left is None or task.finished else f"{seconds_text(left)} left", style="dim")
 
     return Bars(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        Amount(),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        BarColumn(bar_width=12),
+        Amount(table_column=Column(no_wrap=True)),
         TimeElapsedColumn(),
         Left(),
         console=Console(stderr=True, highlight=False, markup=False, emoji=False),
