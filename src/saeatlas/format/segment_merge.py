@@ -80,30 +80,8 @@ def merge_segments(
     check_profile(profile)
     infos = [reader.info for reader in readers]
     _check_neighbours(infos)
-    lengths = {info.k for info in infos if info.n_rows}
-    k = lengths.pop() if len(lengths) == 1 else None
-    widest = max((np.dtype(info.value_dtype) for info in infos), key=lambda dtype: dtype.itemsize)
-    stored = np.dtype("<f2") if value_dtype == "float16" else widest.newbyteorder("<")
-    merged = replace(
-        infos[0],
-        n_rows=sum(info.n_rows for info in infos),
-        n_features=max(info.n_features for info in infos),
-        n_listed=sum(info.n_listed for info in infos),
-        k=k,
-        n_empty_slots=sum(info.n_empty_slots for info in infos),
-        value_dtype=stored.name,
-        profile=profile,
-    )
-    write_groups(directory)
-    name = f"Merging rows {merged.first_row:,} to {merged.first_row + merged.n_rows:,}"
-    with progress.task(name, total=2.0 * merged.n_listed, unit="values") as task:
-        with RowSide(directory, merged.n_features, stored, profile, has_fixed_k=k is not None) as by_row:
-            facts = _merge_rows(readers, by_row, stored, task)
-        with FeatureSide(directory, merged.n_features, stored, profile) as by_feature:
-            found = _merge_features(readers, by_feature, merged, task)
-            by_feature.finish()
-    if found != facts.fingerprint:
-        raise InternalError("The two orientations of a merged segment hold different entries")
+    merged = _joined(infos, profile, value_dtype)
+    facts = _write(readers, directory, merged, progress)
     is_empty = not merged.n_listed
     return replace(
         merged,
@@ -112,6 +90,22 @@ def merge_segments(
         max=None if is_empty else facts.largest,
         fingerprint=f"{facts.fingerprint:032x}",
         largest_rounding_error=max(facts.rounding_error, *(info.largest_rounding_error for info in infos)),
+    )
+
+
+def _joined(infos: Sequence[SegmentInfo], profile: Profile, value_dtype: Literal["exact", "float16"]) -> SegmentInfo:
+    """Return what can be said of the result before its entries are read."""
+    lengths = {info.k for info in infos if info.n_rows}
+    widest = max((np.dtype(info.value_dtype) for info in infos), key=lambda dtype: dtype.itemsize)
+    return replace(
+        infos[0],
+        n_rows=sum(info.n_rows for info in infos),
+        n_features=max(info.n_features for info in infos),
+        n_listed=sum(info.n_listed for info in infos),
+        k=lengths.pop() if len(lengths) == 1 else None,
+        n_empty_slots=sum(info.n_empty_slots for info in infos),
+        value_dtype="float16" if value_dtype == "float16" else widest.name,
+        profile=profile,
     )
 
 
@@ -131,6 +125,22 @@ def _check_neighbours(infos: Sequence[SegmentInfo]) -> None:
             raise InvalidInput(f"The next segment must start at row {expected}, found: {info.first_row}")
         expected += info.n_rows
     check_n_rows(expected - first.first_row)
+
+
+def _write(readers: Sequence[SegmentReader], directory: Path, merged: SegmentInfo, progress: Progress) -> _Facts:
+    """Write both orientations and return what the rows say of themselves."""
+    stored = np.dtype(merged.value_dtype).newbyteorder("<")
+    write_groups(directory)
+    name = f"Merging rows {merged.first_row:,} to {merged.first_row + merged.n_rows:,}"
+    with progress.task(name, total=2.0 * merged.n_listed, unit="values") as task:
+        with RowSide(directory, merged.n_features, stored, profile, has_fixed_k=merged.k is not None) as by_row:
+            facts = _merge_rows(readers, by_row, stored, task)
+        with FeatureSide(directory, merged.n_features, stored, profile) as by_feature:
+            found = _merge_features(readers, by_feature, merged, task)
+            by_feature.finish()
+    if found != facts.fingerprint:
+        raise InternalError("The two orientations of a merged segment hold different entries")
+    return facts
 
 
 def _merge_rows(readers: Sequence[SegmentReader], by_row: RowSide, stored: np.dtype[Any], task: Task) -> _Facts:

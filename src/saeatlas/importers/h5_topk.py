@@ -37,6 +37,10 @@ class H5TopK(Importer):
 
     Any number of slots, integer width, float width, compression and chunking will do. Rows of one document need not
     stand together, but are taken to be in text order.
+
+    Examples
+    --------
+    saeatlas import h5-topk acts.h5 --metadata docs.npz --sae gpt2-l8 --atlas a.atlas
     """
 
     version: ClassVar[int] = 1

@@ -27,27 +27,12 @@ Fault = Callable[[Path], Importer]
 """Makes a broken source in a fresh directory and returns the importer of it."""
 
 
-class ImporterContract(ABC):
-    """The contract. A subclass named `Test…` in a test file runs it."""
+class _Contract(ABC):
+    """What all parts of the contract need."""
 
     @abstractmethod
     def make_importer(self, directory: Path) -> Importer:
         """Return an importer of a sound source, made below `directory`, of at least 20 rows and 3 documents."""
-
-    def faults(self) -> Mapping[str, tuple[str, Fault]]:
-        """Return by name the broken sources: the kind of error each must raise, and how it is made."""
-        return {}
-
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Make a test of every fault."""
-        if "fault" in metafunc.fixturenames:
-            metafunc.parametrize("fault", list(self._all_faults()))
-
-    def _all_faults(self) -> dict[str, tuple[str, Fault]]:
-        def nothing(directory: Path) -> Importer:
-            return replace(self.make_importer(directory), source=str(directory / "nothing-here"))
-
-        return {"source is not there": ("source-error", nothing), **self.faults()}
 
     @pytest.fixture
     def importer(self, tmp_path: Path) -> Importer:
@@ -56,7 +41,9 @@ class ImporterContract(ABC):
         directory.mkdir()
         return self.make_importer(directory)
 
-    # Rows
+
+class RowContract(_Contract):
+    """Every row is given once, in order, however the rows are cut."""
 
     def test_shards_cover_all_rows_once_in_order(self, importer: Importer) -> None:
         survey = importer.survey(SILENT)
@@ -90,7 +77,9 @@ class ImporterContract(ABC):
         assert survey.k is None or set(np.diff(indptr).tolist()) == {survey.k}
         assert survey.n_features is None or features.max() < survey.n_features
 
-    # What is said about the source
+
+class SurveyContract(_Contract):
+    """What is said about a source is true, the same twice, and fits into a recipe."""
 
     def test_survey_says_the_same_twice(self, importer: Importer) -> None:
         assert importer.survey(SILENT) == importer.survey(SILENT)
@@ -110,7 +99,9 @@ class ImporterContract(ABC):
         opened = [event.task for event in events if event.what == "start"]
         assert sorted(opened) == sorted(event.task for event in events if event.what == "end")
 
-    # Documents and tokens
+
+class DocumentContract(_Contract):
+    """Documents own every row, and tokens stand where the survey says that there are any."""
 
     def test_documents_own_every_row(self, importer: Importer, tmp_path: Path) -> None:
         survey, documents = importer.survey(SILENT), documents_of(importer, tmp_path)
@@ -140,7 +131,24 @@ class ImporterContract(ABC):
         available = tokens.statuses()[documents.row_documents(0, documents.n_rows)] == OK
         assert np.array_equal(tokens.read(0, documents.n_rows) != NO_TOKEN, available)
 
-    # Broken sources
+
+class FaultContract(_Contract):
+    """Broken sources are refused in words."""
+
+    def faults(self) -> Mapping[str, tuple[str, Fault]]:
+        """Return by name the broken sources: the kind of error each must raise, and how it is made."""
+        return {}
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make a test of every fault."""
+        if "fault" in metafunc.fixturenames:
+            metafunc.parametrize("fault", list(self._all_faults()))
+
+    def _all_faults(self) -> dict[str, tuple[str, Fault]]:
+        def nothing(directory: Path) -> Importer:
+            return replace(self.make_importer(directory), source=str(directory / "nothing-here"))
+
+        return {"source is not there": ("source-error", nothing), **self.faults()}
 
     def test_a_broken_source_is_refused_with_its_kind_and_advice(self, tmp_path: Path, fault: str) -> None:
         kind, make = self._all_faults()[fault]
@@ -150,6 +158,10 @@ class ImporterContract(ABC):
             _everything(make(source), tmp_path)
         assert (caught.value.kind, kind in KINDS) == (kind, True)
         assert len(caught.value.message) > 20
+
+
+class ImporterContract(RowContract, SurveyContract, DocumentContract, FaultContract):
+    """The contract. A subclass named `Test…` in a test file runs it."""
 
 
 def all_rows(importer: Importer) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any], npt.NDArray[Any]]:
