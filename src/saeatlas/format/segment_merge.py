@@ -129,7 +129,7 @@ def _check_neighbours(infos: Sequence[SegmentInfo]) -> None:
 
 def _write(readers: Sequence[SegmentReader], directory: Path, merged: SegmentInfo, progress: Progress) -> _Facts:
     """Write both orientations and return what the rows say of themselves."""
-    stored = np.dtype(merged.value_dtype).newbyteorder("<")
+    stored, profile = np.dtype(merged.value_dtype).newbyteorder("<"), check_profile(merged.profile)
     write_groups(directory)
     name = f"Merging rows {merged.first_row:,} to {merged.first_row + merged.n_rows:,}"
     with progress.task(name, total=2.0 * merged.n_listed, unit="values") as task:
