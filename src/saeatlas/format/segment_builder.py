@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from saeatlas.ahead import one_ahead
 from saeatlas.errors import InternalError, InvalidInput
 from saeatlas.format.array import ArrayWriter, write_array, write_group
 from saeatlas.format.codecs import Profile, check_profile
 from saeatlas.format.segment_info import N_TOP, SegmentInfo
 from saeatlas.format.segment_stream import feature_ranges
-from saeatlas.progress import SILENT, Progress
+from saeatlas.progress import SILENT, Progress, Task
 
 if TYPE_CHECKING:
     from saeatlas.kernels.sparse import FeatureSummary
@@ -254,23 +255,28 @@ class SegmentBuilder:
         write_groups(self.directory)
         name = f"Writing rows {self.first_row:,} to {self.first_row + self.n_rows:,}"
         with progress.task(name, total=2.0 * self._n_listed, unit="values") as task, ThreadPoolExecutor(1) as worker:
-            ranges = self._transposed(n_features, value_dtype)
-            ahead = worker.submit(next, ranges, None)
-            with RowSide(self.directory, n_features, value_dtype, self.profile, has_fixed_k=k is not None) as by_row:
-                for part in self._parts:
-                    by_row.add(part.indptr, part.features, part.values)
-                    task.advance(float(part.features.size))
-            with FeatureSide(self.directory, n_features, value_dtype, self.profile) as by_feature:
-                while (found := ahead.result()) is not None:
-                    # The next range is put in order while this one is encoded and written.
-                    ahead = worker.submit(next, ranges, None)
-                    by_feature.begin(found[0].size - 1)
-                    by_feature.add(*found)
-                    by_feature.end()
-                    task.advance(float(found[1].size))
-                by_feature.finish()
+            # Both sides only read what was collected, and spend their time in the kernel and in compiled code.
+            by_row = worker.submit(self._write_rows, n_features, value_dtype, task, has_fixed_k=k is not None)
+            self._write_features(n_features, value_dtype, task)
+            by_row.result()
         self._parts.clear()
         return self._info(n_features, value_dtype, k)
+
+    def _write_rows(self, n_features: int, value_dtype: np.dtype[Any], task: Task, *, has_fixed_k: bool) -> None:
+        with RowSide(self.directory, n_features, value_dtype, self.profile, has_fixed_k=has_fixed_k) as side:
+            for part in self._parts:
+                side.add(part.indptr, part.features, part.values)
+                task.advance(float(part.features.size))
+
+    def _write_features(self, n_features: int, value_dtype: np.dtype[Any], task: Task) -> None:
+        with FeatureSide(self.directory, n_features, value_dtype, self.profile) as side:
+            # The next range is put in order while this one is encoded and written.
+            for indptr, rows, values in one_ahead(self._transposed(n_features, value_dtype)):
+                side.begin(indptr.size - 1)
+                side.add(indptr, rows, values)
+                side.end()
+                task.advance(float(rows.size))
+            side.finish()
 
     def _transposed(
         self, n_features: int, value_dtype: np.dtype[Any]

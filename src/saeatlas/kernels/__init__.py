@@ -1,1 +1,1 @@
-"""Pure numerical functions over arrays: no files, no domain objects. Import them inside functions, for they load numba."""
+"""Pure numerical functions over arrays, without files or domain objects. They load numba: import them where used."""

@@ -85,18 +85,8 @@ def canonical_rows(
     -----
     Beside the input: 8 (float64: 12) bytes per slot, 4 to 8 more where the ids must be converted.
     """
-    indptr = np.ascontiguousarray(indptr, np.int64)
-    if indptr.size < 1 or indptr[0] != 0 or indptr[-1] != features.size or features.shape != values.shape:
-        raise ValueError(f"{features.shape} features, {values.shape} values and {indptr.size} row bounds do not fit")
-    if np.any(indptr[1:] < indptr[:-1]):
-        raise ValueError("The row bounds do not ascend")
-    limits = np.iinfo(features.dtype)
-    has_empty_feature = empty_feature is not None and limits.min <= empty_feature <= limits.max
+    indptr = _checked_bounds(features, values, indptr)
     ids = _signed(features)
-    # As int64, an unsigned id from 2^63 on is negative; so must be the sentinel that means it.
-    empty_id = (
-        int(np.int64(np.uint64(empty_feature & 0xFFFFFFFFFFFFFFFF))) if has_empty_feature and empty_feature else 0
-    )
     numbers = np.ascontiguousarray(values, np.float64 if values.dtype.itemsize > 4 else np.float32)
     out_features = np.empty(features.size, np.uint32)
     out_values = np.empty(features.size, numbers.dtype)
@@ -104,14 +94,7 @@ def canonical_rows(
     longest = int(np.max(np.diff(indptr), initial=0))
     code, row, slot = _canonicalise(
         (ids, numbers, indptr),
-        (
-            has_empty_feature,
-            empty_id,
-            empty_value is not None,
-            # Values were widened exactly or not at all, and the sentinel must be what they would be.
-            float(numbers.dtype.type(0.0 if empty_value is None else empty_value)),
-            1 << 32 if n_features is None else n_features,
-        ),
+        _rules(features.dtype, numbers.dtype, empty_feature, empty_value, n_features),
         (out_features, out_values, out_indptr),
         (np.empty(longest, np.uint32), np.empty(longest, numbers.dtype), np.empty(longest, np.int64)),
     )
@@ -120,6 +103,32 @@ def canonical_rows(
         return Fault(_KINDS[code], row, slot, float((values if code == _NOT_FINITE else features)[at]))
     n_kept = int(out_indptr[-1])
     return CanonicalRows(out_features[:n_kept], out_values[:n_kept], out_indptr, features.size - n_kept)
+
+
+def _checked_bounds(features: Array, values: Array, indptr: Array) -> npt.NDArray[np.int64]:
+    indptr = np.ascontiguousarray(indptr, np.int64)
+    if indptr.size < 1 or indptr[0] != 0 or indptr[-1] != features.size or features.shape != values.shape:
+        raise ValueError(f"{features.shape} features, {values.shape} values and {indptr.size} row bounds do not fit")
+    if np.any(indptr[1:] < indptr[:-1]):
+        raise ValueError("The row bounds do not ascend")
+    return indptr
+
+
+def _rules(
+    id_dtype: np.dtype[Any],
+    value_dtype: np.dtype[Any],
+    empty_feature: int | None,
+    empty_value: float | None,
+    n_features: int | None,
+) -> tuple[bool, int, bool, float, int]:
+    """Return what the kernel checks: whether an id marks empty slots, that id, the same of values, the width."""
+    limits = np.iinfo(id_dtype)
+    by_id = empty_feature is not None and limits.min <= empty_feature <= limits.max
+    # As int64, an unsigned id from 2^63 on is negative; so must be the sentinel that means it.
+    empty_id = int(np.int64(np.uint64(empty_feature & 0xFFFFFFFFFFFFFFFF))) if by_id and empty_feature else 0
+    # Values were widened exactly or not at all, and the sentinel must be what they would be.
+    empty_number = float(value_dtype.type(0.0 if empty_value is None else empty_value))
+    return by_id, empty_id, empty_value is not None, empty_number, 1 << 32 if n_features is None else n_features
 
 
 def _signed(features: Array) -> Array:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from saeatlas.ahead import one_ahead
 from saeatlas.errors import InternalError, SourceError
 from saeatlas.format.artifact import load_manifest
 from saeatlas.format.canonical import canonical_json, digest_bytes
@@ -270,7 +271,7 @@ class SegmentStep:
 
     def _append_rows(self, builder: SegmentBuilder, work: Work) -> None:
         with work.progress.task("Read rows", total=len(self.shard), unit="rows") as task:
-            for rows in self._canonical(work):
+            for rows in one_ahead(self._canonical(work)):
                 n_rows = rows.indptr.size - 1
                 builder.append(rows.features, rows.values, rows.indptr, n_empty=rows.n_empty)
                 task.advance(n_rows)
