@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +17,13 @@ from saeatlas.analyses.histogram import Histogram
 from saeatlas.analyses.metadata_association import MetadataAssociation
 from saeatlas.analyses.stats import Stats
 from saeatlas.analyses.top_tokens import TopTokens
-from saeatlas.atlas import tables
+from saeatlas.atlas import statistics, tables
 from saeatlas.atlas.aggregates import live_top_tokens
 from saeatlas.atlas.examples import Question, live_rows, pick_rows
-from saeatlas.atlas.moments import moments_of, wilson_of
 from saeatlas.atlas.statistics import live_histogram, live_stats
 from saeatlas.errors import InvalidInput, NotFound
-from saeatlas.kernels.stats import sort_active, summarise, wilson
+from saeatlas.kernels.moments import moments_of
+from saeatlas.kernels.stats import sort_active, summarise
 
 
 @pytest.fixture(scope="module", params=["float32", "float64"])
@@ -42,7 +45,8 @@ def features(atlas: Any) -> range:
     return range(atlas.sae().n_features)
 
 
-def test_stats_served_equal_stats_computed(analyzed: Any) -> None:
+def test_stats_served_equal_stats_computed(analyzed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "_QUICK", -1)
     sae = analyzed.sae()
     assert tables.state_of(sae, "stats").is_current
     for feature in features(analyzed):
@@ -102,6 +106,7 @@ def test_breakdown_of_one_feature_equals_the_analysis_of_all(analyzed: Any, colu
 
 def test_large_tables_are_read_in_part_and_answer_the_same(analyzed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     sae = analyzed.sae()
+    monkeypatch.setattr(statistics, "_QUICK", -1)
     expected = [sae.feature(feature).stats() for feature in features(analyzed)]
     monkeypatch.setattr(tables, "_KEPT_BYTES", 0)
     assert [sae.feature(feature).stats() for feature in features(analyzed)] == expected
@@ -133,12 +138,6 @@ def test_numpy_and_the_kernel_give_the_same_numbers_to_the_last_bit() -> None:
                 np.testing.assert_array_equal(getattr(ours, name), getattr(kernel, name)[0], err_msg=f"{name} {size}")
 
 
-@pytest.mark.parametrize(("n_active", "n_rows"), [(0, 0), (0, 10), (10, 10), (3, 10), (7, 1_000_003)])
-def test_interval_of_one_equals_that_of_the_kernel(n_active: int, n_rows: int) -> None:
-    low, high = wilson(np.array([n_active]), n_rows)
-    np.testing.assert_array_equal(wilson_of(n_active, n_rows), (low[0], high[0]))
-
-
 def test_feature_frame_has_a_line_per_feature_and_names_by_analysis(analyzed: Any) -> None:
     sae = analyzed.sae()
     frame = sae.features.collect()
@@ -152,7 +151,9 @@ def test_feature_frame_without_analyses_lists_the_features(atlas: Any) -> None:
     assert atlas.sae().features.collect().to_dict(as_series=False) == {"feature": list(range(12))}
 
 
-def test_other_data_make_an_analysis_stale(source: Any, remake: Any, analyze: Any) -> None:
+def test_other_data_make_an_analysis_stale(
+    source: Any, remake: Any, analyze: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, atlas = remake(source)
     atlas = analyze(analyze(atlas, Stats()), MetadataAssociation())
     _, other = remake(source, dense=source.dense * 2)
@@ -164,6 +165,7 @@ def test_other_data_make_an_analysis_stale(source: Any, remake: Any, analyze: An
     assert sae.table("stats") is None
     assert tables.state_of(sae, "stats").word == "stale"
     assert "other activations" in sae.why_no_table("stats")
+    monkeypatch.setattr(statistics, "_QUICK", -1)
     assert sae.feature(9).stats() == live_stats(sae, 9)
     assert sae.features.collect().columns == ["feature"]
 
@@ -174,7 +176,10 @@ def copy_artifact(source: Any, target: Any, prefix: str) -> None:
             target.store.put_new(key, source.store.get(key))
 
 
-def test_other_parameters_are_not_served(source: Any, remake: Any, analyze: Any) -> None:
+def test_other_parameters_are_not_served(
+    source: Any, remake: Any, analyze: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics, "_QUICK", -1)
     _, atlas = remake(source)
     sae = analyze(atlas, Stats(floor=0.6)).sae()
     assert sae.table("stats") is not None
@@ -219,3 +224,15 @@ def test_missing_need_is_not_found(source: Any, remake: Any) -> None:
 def test_unknown_table_of_an_analysis_is_not_found(analyzed: Any) -> None:
     with pytest.raises(NotFound):
         analyzed.sae().table("stats", "levels")
+
+
+def test_serving_an_analysis_does_not_wait_for_pandas(tmp_path: Path) -> None:
+    from saeatlas.pipeline.build import build
+    from saeatlas.testing.make_atlas import make_atlas
+
+    build(make_atlas(tmp_path / "a.atlas"), Histogram())
+    code = (
+        f"import sys, saeatlas as sa\nsae = sa.open({str(tmp_path / 'a.atlas')!r}).sae()\n"
+        "sae.feature(3).histogram()\nassert 'histogram' in sae.tables\nassert 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats as oracle
 
-from saeatlas.kernels.stats import Summary, sort_active, summarise, wilson
+from saeatlas.kernels.moments import wilson
+from saeatlas.kernels.stats import Summary, sort_active, summarise
 
 VALUES = hnp.arrays(
     st.sampled_from([np.float16, np.float32, np.float64]),

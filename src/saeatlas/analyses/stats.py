@@ -75,7 +75,8 @@ class Stats(Analysis):
     def _batch(self, block: FeatureBlock, n_rows: int) -> pa.RecordBatch:
         import pyarrow as pa
 
-        from saeatlas.kernels.stats import sort_active, summarise, wilson
+        from saeatlas.kernels.moments import wilson
+        from saeatlas.kernels.stats import sort_active, summarise
 
         summary = summarise(sort_active(block.indptr, block.values, self.floor))
         low, high = wilson(summary.n_active, n_rows)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from saeatlas.atlas.moments import moments_of, wilson_of
 from saeatlas.atlas.tables import served_rows
 from saeatlas.errors import InvalidInput
+from saeatlas.kernels.moments import moments_of, wilson
 
 if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
@@ -19,6 +19,8 @@ __all__ = ["FeatureStats", "Histogram", "Scale", "histogram_of", "live_histogram
 
 Scale = Literal["linear", "log"]
 _MOST_BINS = 10_000
+_QUICK = 1_000_000
+"""Values that are summed up in the time (35 ms) that it takes to load what reads tables, and to read one."""
 _SUMMARY = ("sum", "mean", "std", "min", "q25", "median", "q75", "max", "skewness", "kurtosis")
 
 
@@ -87,18 +89,21 @@ class Histogram:
 
 
 def stats_of(sae: SAE, feature: int) -> FeatureStats:
-    """Return the summary of a feature, from the analysis 'stats' when that is current."""
+    """Return the numbers of a feature: computed, or from the analysis 'stats' where that is current and quicker.
+
+    Both give the same numbers, to the last bit.
+    """
+    if sae.activations.count(feature) <= _QUICK:
+        return live_stats(sae, feature)
     table = served_rows(sae, "stats", feature, {"floor": 0.0})
-    if table is not None:
-        return _stats(sae, feature, table.to_pylist()[0])
-    return live_stats(sae, feature)
+    return live_stats(sae, feature) if table is None else _stats(sae, feature, table.to_pylist()[0])
 
 
 def live_stats(sae: SAE, feature: int) -> FeatureStats:
     """Compute the summary of a feature from its activations."""
     _, values = sae.activations.feature(feature)
     found = moments_of(values)
-    low, high = wilson_of(found.n_active, sae.n_rows)
+    low, high = (float(end) for end in wilson(found.n_active, sae.n_rows))
     density = found.n_active / sae.n_rows if sae.n_rows else None
     numbers: dict[str, Any] = asdict(found) | {"n_listed": values.size, "density": density}
     return _stats(sae, feature, numbers | {"density_low": low, "density_high": high})

@@ -10,14 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["SortedActive", "Summary", "float32_or_64", "sort_active", "summarise", "wilson"]
+__all__ = ["SortedActive", "Summary", "float32_or_64", "sort_active", "summarise"]
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Values = npt.NDArray[Any]
-
-_Z_95 = 1.959963984540054
-"""The 97.5 % quantile of the standard normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -96,26 +93,6 @@ def summarise(active: SortedActive) -> Summary:
     """
     out = _moments(active.indptr, active.values)
     return Summary(active.n_active, *out)
-
-
-def wilson(n_active: npt.ArrayLike, n_rows: int) -> tuple[Floats, Floats]:
-    """Return the Wilson score interval (95 %, no continuity correction) of n_active / n_rows; NaN without rows.
-
-    Notes
-    -----
-    Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference,
-    JASA 22(158), 209-212. The interval treats rows as independent, which the rows of one document are not.
-    """
-    count = np.asarray(n_active, np.float64)
-    if n_rows == 0:
-        return np.full(count.shape, np.nan), np.full(count.shape, np.nan)
-    share, z2 = count / n_rows, _Z_95**2
-    scale = 1.0 + z2 / n_rows
-    centre = (share + z2 / (2 * n_rows)) / scale
-    half = _Z_95 / scale * np.sqrt(share * (1 - share) / n_rows + z2 / (4.0 * n_rows * n_rows))
-    low = np.where(count == 0, 0.0, centre - half)
-    high = np.where(count == n_rows, 1.0, centre + half)
-    return low, high
 
 
 def float32_or_64(values: Values) -> Values:

@@ -34,13 +34,13 @@ def command(
     Example: saeatlas feature combine '12 & !40 | (7 > 0.5)' --unit document
     """
     if out is not None:
-        from saeatlas.cli.export import check_target
+        from saeatlas.format.export import check_target
 
         check_target(out)
     opened = open_sae(atlas, sae)
     found = opened.select(expression, unit)
     if out is not None:
-        from saeatlas.cli.export import export_table
+        from saeatlas.format.export import export_table
 
         export_table(found.table(), out)
     facts = {

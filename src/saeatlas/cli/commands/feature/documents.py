@@ -32,13 +32,13 @@ def command(
     Example: saeatlas feature documents gpt2-l8/16751 --out documents.csv
     """
     if out is not None:
-        from saeatlas.cli.export import check_target
+        from saeatlas.format.export import check_target
 
         check_target(out)
     feature = open_feature(atlas, reference)
     table = feature.documents()
     if out is not None:
-        from saeatlas.cli.export import export_table
+        from saeatlas.format.export import export_table
 
         export_table(table, out)
         screen.say(f"Wrote {count(table.num_rows)} documents to '{out}'")

@@ -43,17 +43,24 @@ def command(
     elif full:
         write_json(_everything(feature))
     else:
-        # NumPy alone answers this: the quickest question must not wait for compilers and table readers.
-        from saeatlas.atlas.summary import summary_of
+        write_json(_facts(feature))
 
-        write_json(asdict(summary_of(feature)))
+
+def _facts(feature: Feature) -> dict[str, object]:
+    """Return the numbers of a feature, and what they are about; NumPy alone answers, so that it is quick."""
+    sae = feature.sae
+    return asdict(feature.stats()) | {
+        "corpus": sae.corpus.name,
+        "commit": sae.atlas.commit.number,
+        "identity": sae.identity.to_json(),
+    }
 
 
 def _everything(feature: Feature) -> dict[str, object]:
     from saeatlas.cli.render.examples import example_record
 
     has_tokens = feature.sae.corpus.tokens is not None
-    return asdict(feature.stats()) | {
+    return _facts(feature) | {
         "histogram": asdict(feature.histogram()),
         "top_tokens": feature.top_tokens().to_pylist() if has_tokens else None,
         "examples": [example_record(example) for example in feature.examples()],

@@ -1,4 +1,4 @@
-"""Summary of one feature's values with NumPy alone: the arithmetic of `kernels.stats`, without loading a compiler.
+"""Numbers about one feature with NumPy alone: the arithmetic of `kernels.stats`, without loading a compiler.
 
 Loading numba takes several times as long as opening an atlas and reading a feature, so a cold process that asks for
 one feature must do without. Every operation is in the order of the kernel, so that both give the same numbers, to
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Moments", "moments_of", "wilson_of"]
+__all__ = ["Moments", "moments_of", "wilson"]
 
 _BLOCK = 4096
 _CHUNK = 16 * _BLOCK
 _Z_95 = 1.959963984540054
+"""The 97.5 % quantile of the standard normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +70,24 @@ def moments_of(values: npt.NDArray[Any]) -> Moments:
     return Moments(n, total, mean, math.sqrt(variance), smallest, q25, median, q75, largest, skewness, kurtosis)
 
 
-def wilson_of(n_active: int, n_rows: int) -> tuple[float, float]:
-    """Return the Wilson score interval (95 %) of n_active / n_rows; NaN without rows. See `kernels.stats.wilson`."""
-    if not n_rows:
-        return math.nan, math.nan
-    share, z2 = n_active / n_rows, _Z_95**2
+def wilson(n_active: npt.ArrayLike, n_rows: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the Wilson score interval (95 %, no continuity correction) of n_active / n_rows; NaN without rows.
+
+    Notes
+    -----
+    Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference,
+    JASA 22(158), 209-212. The interval treats rows as independent, which the rows of one document are not.
+    """
+    count = np.asarray(n_active, np.float64)
+    if n_rows == 0:
+        return np.full(count.shape, np.nan), np.full(count.shape, np.nan)
+    share, z2 = count / n_rows, _Z_95**2
     scale = 1.0 + z2 / n_rows
     centre = (share + z2 / (2 * n_rows)) / scale
-    half = _Z_95 / scale * math.sqrt(share * (1 - share) / n_rows + z2 / (4.0 * n_rows * n_rows))
-    return (0.0 if n_active == 0 else centre - half), (1.0 if n_active == n_rows else centre + half)
+    half = _Z_95 / scale * np.sqrt(share * (1 - share) / n_rows + z2 / (4.0 * n_rows * n_rows))
+    low = np.where(count == 0, 0.0, centre - half)
+    high = np.where(count == n_rows, 1.0, centre + half)
+    return low, high
 
 
 def _sums(active: npt.NDArray[Any], mean: float | None) -> list[float]:

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from saeatlas.cli import export
+from saeatlas.format import export
 from saeatlas.errors import InvalidInput, NotFound, StorageError
 
 TABLE = pa.table({"row": pa.array([1, 2], pa.int64()), "document": ["a", 'b"\t,é']})

@@ -1,4 +1,4 @@
-"""Write an Arrow table to a file of the format that the file's name asks for, whole or not at all."""
+"""Tables as files for other programs, in the format that the file's name asks for, whole or not at all."""
 
 from __future__ import annotations
 
