@@ -1,0 +1,193 @@
+"""What every step makes of a tiny source, as digests of meaning that are the same on every platform.
+
+Record them after a step's version was raised, or a step was added:
+
+    python tests/golden/step_outputs.py
+
+It refuses to record another output under the same version: artifacts that users have would pass for the new ones.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saeatlas.format.array import ArrayReader
+from saeatlas.format.artifact import load_manifest
+from saeatlas.format.canonical import canonical_json, digest_bytes
+from saeatlas.format.codecs import PROFILES
+from saeatlas.format.commit import Entry, head
+from saeatlas.format.table import read_table
+from saeatlas.format.version import create_atlas
+from saeatlas.pipeline.analysis import Analysis
+from saeatlas.pipeline.build import build
+from saeatlas.pipeline.compact import compact
+from saeatlas.pipeline.importing import import_source
+from saeatlas.registry import Registry
+from saeatlas.storage import MemoryStore, Store
+from saeatlas.testing.arrays_importer import ArraysImporter, SparseArrays
+
+__all__ = ["RECORD", "Output", "importer_of", "load", "outputs", "verdict"]
+
+RECORD = Path(__file__).with_name("step_outputs.json")
+N_FEATURES = 9
+WORDS = ("a", " b", " ç", " 日", "\n")
+_HOW = "python tests/golden/step_outputs.py"
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a step made."""
+
+    version: int
+    """Version of the step."""
+    content: Mapping[str, str]
+    """Digest of each part: the attributes, and each array, table and JSON file."""
+
+
+def importer_of(profile: str) -> ArraysImporter:
+    """Return an importer of 24 rows in two segments; nothing in it comes from a random generator or a libm."""
+    lengths = np.arange(24) % 4
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    row = np.repeat(np.arange(24), lengths)
+    slot = np.arange(row.size) - indptr[row]
+    values = ((row * 13 + slot * 29) % 41 - 6) / 8.0
+    exact = {"fast": values, "balanced": values + values / 4096, "compact": values / 3}
+    documents = np.arange(24) * 7 % 5
+    spans = np.stack([np.arange(24), np.arange(24) + 1], axis=1)
+    data = SparseArrays(
+        features=(row + slot * 2) % (N_FEATURES - 1),
+        values=exact[profile],
+        indptr=indptr,
+        documents=documents,
+        ids=("one", "two", "three", "four", "five", "six"),
+        texts=("abc" * 10, "ünï" * 10, None, "", "日本" * 15, "no rows"),
+        columns={"kind": ["x", "y", "x", None, "y", "x"], "stars": [1, 5, 2, 4, 3, 1]},
+        tokens=np.arange(24) * 3 % 5,
+        spans=spans,
+        vocabulary=WORDS,
+    )
+    facts = {"model": "toy", "layer": 0, "width": N_FEATURES, "l0": 1.5}
+    return ArraysImporter(
+        sae=profile, corpus="toys", data=data, n_features=N_FEATURES, identity=facts, shard_rows=14, profile=profile
+    )
+
+
+def outputs(*, values_changed: bool = False) -> dict[str, Output]:
+    """Run every step and return what each made; `values_changed` changes one value of the source."""
+    store = MemoryStore()
+    create_atlas(store)
+    for profile in PROFILES:
+        importer = importer_of(profile)
+        if values_changed:
+            values = importer.data.values.copy()
+            values[0] += 1.0
+            importer = replace(importer, data=replace(importer.data, values=values))
+        import_source(store, importer)
+    analyses = Registry("saeatlas.analyses", Analysis)
+    build(store, *(analyses[name]() for name in analyses), saes=("compact",))
+    entries = head(store).entries
+    found = {
+        "identity": _output(store, entries, "sae/compact/identity"),
+        "documents": _output(store, entries, "corpus/toys/documents"),
+        "tokens": _output(store, entries, "corpus/toys/tokens"),
+        **{f"segment, {name}": _output(store, entries, f"sae/{name}/segment/") for name in PROFILES},
+        **{name: _output(store, entries, f"sae/compact/{name}") for name in analyses},
+    }
+    merged = compact(store, "compact", profile="balanced").entries
+    return {**found, "compact": _output(store, merged, "sae/compact/segment/")}
+
+
+def _output(store: Store, entries: Mapping[str, Entry], prefix: str) -> Output:
+    """Return what stands under one logical name, or under all that begin with a prefix."""
+    content: dict[str, str] = {}
+    versions = set()
+    for name in sorted(name for name in entries if name == prefix or (prefix[-1] == "/" and name.startswith(prefix))):
+        manifest = load_manifest(store, entries[name].path)
+        versions.add(manifest.step_version)
+        parts = _parts(store, entries[name].path)
+        content |= {f"{name.removeprefix(prefix)}/{part}".lstrip("/"): digest for part, digest in parts.items()}
+    (version,) = versions
+    return Output(version, content)
+
+
+def _parts(store: Store, path: str) -> dict[str, str]:
+    manifest = load_manifest(store, path)
+    # The origin is a key of the import and not what the segment holds.
+    found: dict[str, Any] = {"attributes": {n: v for n, v in manifest.attributes.items() if n != "origin"}}
+    for file in manifest.files:
+        name = file.path
+        if name.endswith(".parquet"):
+            table = read_table(store, path, name.removesuffix(".parquet"))
+            fields = [[field.name, str(field.type), field.nullable] for field in table.schema]
+            found[name] = {"fields": fields, "columns": table.to_pydict()}
+        elif name.endswith("zarr.json"):
+            facts = json.loads(store.get(f"{path}/{name}"))
+            if facts["node_type"] == "array":
+                array = name.removesuffix("/zarr.json")
+                reader = ArrayReader(store, f"{path}/{array}")
+                found[array] = [str(reader.dtype), list(reader.shape), reader.read(0, reader.shape[0]).tolist()]
+        elif name.endswith(".json"):
+            found[name] = json.loads(store.get(f"{path}/{name}"))
+    return {part: digest_bytes(canonical_json(_rounded(value)))[:16] for part, value in found.items()}
+
+
+def _rounded(value: object) -> object:
+    """Write floats with 10 significant digits, so that no platform's last bits show."""
+    if isinstance(value, float):
+        return "0" if abs(value) < 1e-12 else f"{value:.10g}"
+    if isinstance(value, Mapping):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def load() -> dict[str, Output]:
+    """Return what is recorded."""
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    return {name: Output(one["version"], one["content"]) for name, one in record.items()}
+
+
+def verdict(name: str, recorded: Output | None, found: Output) -> str:
+    """Return what is wrong with what a step made and what to do, or nothing."""
+    if recorded is None:
+        return f"Step '{name}' is new. Record what it makes: {_HOW}"
+    if found.version < recorded.version:
+        return f"Step '{name}' has version {found.version} and had {recorded.version} before: versions only rise."
+    if found.version > recorded.version:
+        return f"Step '{name}' has version {found.version} now. Record what it makes: {_HOW}"
+    names = recorded.content.keys() | found.content.keys()
+    changed = sorted(part for part in names if recorded.content.get(part) != found.content.get(part))
+    if not changed:
+        return ""
+    return (
+        f"The output of step '{name}' changed in {', '.join(changed)}, and its version is still {found.version}: "
+        "artifacts that users have would pass for the new ones. If the change is meant, raise the version of the "
+        "analysis or step (segments, documents and tokens have that of each importer, so raise those of all "
+        f"importers), and record what it makes now: {_HOW}"
+    )
+
+
+def main() -> int:
+    """Record today's outputs where versions allow it."""
+    recorded, found = load(), outputs()
+    wrong = [
+        verdict(name, recorded[name], output)
+        for name, output in found.items()
+        if name in recorded and output.version <= recorded[name].version
+    ]
+    if any(wrong):
+        sys.stderr.write("\n".join(filter(None, wrong)) + "\n")
+        return 1
+    record = {name: {"version": one.version, "content": dict(one.content)} for name, one in sorted(found.items())}
+    RECORD.write_text(json.dumps(record, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
