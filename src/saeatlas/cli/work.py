@@ -56,6 +56,7 @@ def run_steps(
     """Plan or run steps and write the outcome."""
     from saeatlas.cli.render.plans import write_plan
     from saeatlas.cli.render.progress import shown_progress
+    from saeatlas.pipeline.analysis import n_values_of
     from saeatlas.pipeline.plan import plan
     from saeatlas.pipeline.run import Job, execute
 
@@ -63,7 +64,9 @@ def run_steps(
         write_plan(plan(atlas.store, atlas.entries, steps, settings), as_json=as_json)
         return
     with shown_progress() as progress:
-        ran = execute(atlas.store, steps, Job(message=message, settings=settings, progress=progress))
+        n_values = n_values_of(atlas.store, atlas.entries, steps)
+        job = Job(message=message, settings=settings, progress=progress, n_values=n_values)
+        ran = execute(atlas.store, steps, job)
     write_ran(ran, as_json=as_json)
 
 

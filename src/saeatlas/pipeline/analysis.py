@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from saeatlas.atlas.sae import SAE
+    from saeatlas.format.commit import Entry
+    from saeatlas.pipeline.step import Step
+    from saeatlas.storage.store import Store
 
-__all__ = ["Analysis", "AnalysisStep", "Axis"]
+__all__ = ["Analysis", "AnalysisStep", "Axis", "n_values_of"]
 
 
 class Axis(StrEnum):
@@ -119,6 +122,15 @@ class AnalysisStep:
             else:
                 write_batches(work.directory, table, schema, name)
         return Built({"sae": self.sae, "axis": str(type(self.analysis).axis), "tables": sorted(schemas)})
+
+
+def n_values_of(store: Store, entries: Mapping[str, Entry], steps: Iterable[Step]) -> int:
+    """Return how many values the analyses among `steps` read: all that their SAE lists in the entries."""
+    from saeatlas.atlas.currency import read_segments
+
+    names = [step.sae for step in steps if isinstance(step, AnalysisStep)]
+    listed = {name: sum(info.n_listed for _, info in read_segments(store, entries, name)) for name in set(names)}
+    return sum(listed[name] for name in names)
 
 
 def _sae(view: View, name: str) -> SAE:

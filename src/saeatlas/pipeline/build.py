@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from saeatlas.errors import InvalidInput, NotFound
 from saeatlas.format.commit import Entry, head
-from saeatlas.pipeline.analysis import Analysis, AnalysisStep
+from saeatlas.pipeline.analysis import Analysis, AnalysisStep, n_values_of
 from saeatlas.pipeline.changes import Change, Overlay
 from saeatlas.pipeline.importer import Importer
 from saeatlas.pipeline.importing import ImportReport, Prepared, prepare, report, store_of
@@ -104,6 +104,7 @@ def build_report(
             settings=settings or Settings(),
             progress=progress,
             changes=building.changes,
+            n_values=_n_values(store, building),
         ),
     )
     return _report(store, building, ran, time.perf_counter() - begin)
@@ -169,6 +170,15 @@ def _building(
         imports=tuple(prepared),
         message=", ".join(did).capitalize() or "Nothing",
     )
+
+
+def _n_values(store: Store, building: Building) -> int:
+    """Return how many values the build reads, about: what is imported counts once for each of its analyses too."""
+    imported = {one.survey.identity.name: one.n_values for one in building.imports}
+    analyses = [step for step in building.steps if isinstance(step, AnalysisStep)]
+    of_imported = sum(imported[step.sae] for step in analyses if step.sae in imported)
+    others = [step for step in analyses if step.sae not in imported]
+    return sum(imported.values()) + of_imported + n_values_of(store, head(store).entries, others)
 
 
 def _report(store: Store, building: Building, ran: Ran, seconds: float) -> BuildReport:

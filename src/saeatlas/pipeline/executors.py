@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Executor", "InProcess", "LocalProcesses", "Workers", "choose_executor"]
 
+_WORTH_PROCESSES = 4_000_000
+"""Values that are read and written in about the time that a process takes to start and to load compiled code."""
+
 
 class Workers(Protocol):
     """Runs steps that are handed in; results come out in the order in which they finish."""
@@ -56,9 +59,14 @@ class Executor(Protocol):
         ...
 
 
-def choose_executor(store: Store, jobs: int) -> Executor:
-    """Return local processes for more than one job, where other processes can open the store."""
-    return LocalProcesses(jobs) if jobs > 1 and not isinstance(store, MemoryStore) else InProcess()
+def choose_executor(store: Store, jobs: int, n_values: int | None = None) -> Executor:
+    """Return what runs up to `jobs` steps at once.
+
+    Processes of their own need a store that they can open, and work that is worth their start; `n_values` says how
+    many values the run reads, if that is known.
+    """
+    is_small = n_values is not None and n_values < _WORTH_PROCESSES
+    return InProcess() if jobs == 1 or is_small or isinstance(store, MemoryStore) else LocalProcesses(jobs)
 
 
 @dataclass(frozen=True)

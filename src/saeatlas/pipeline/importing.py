@@ -177,6 +177,11 @@ class Prepared:
     merged: int
     """Segments of the same data that were merged meanwhile and are kept."""
 
+    @property
+    def n_values(self) -> int:
+        """Slots of the source, rows of varying length counting as 32."""
+        return self.survey.n_rows * (self.survey.k or 32)
+
 
 def prepare(store: Store, importer: Importer, progress: Progress, *, replace_old: bool) -> Prepared:
     """Survey a source and return its steps; what the atlas knows of the SAE joins what the source says."""
@@ -238,6 +243,7 @@ def import_source(
         progress=progress,
         changes=(prepared.change,),
         executor=executor,
+        n_values=prepared.n_values,
     )
     return report(store, prepared, execute(store, prepared.steps, job), time.perf_counter() - begin)
 

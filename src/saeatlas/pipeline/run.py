@@ -32,7 +32,9 @@ class Job:
     changes: tuple[Change, ...] = (Overlay(),)
     """Applied in order, again and again when other writers are faster."""
     executor: Executor | None = None
-    """Where steps run; None for local processes when `settings.jobs` is above 1."""
+    """Where steps run; None for local processes when `settings.jobs` is above 1 and the run is not small."""
+    n_values: int | None = None
+    """Values that all steps read, about, by which a run is small; None when that is not known."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def execute(store: Store, steps: Sequence[Step], job: Job) -> Ran:
         change.admit(store, base, {})
         base = change.prepare(store, base)
     planned = plan(store, base, steps, job.settings)
-    executor = job.executor or choose_executor(store, planned.jobs)
+    executor = job.executor or choose_executor(store, planned.jobs, job.n_values)
     # gc may delete an old unreferenced artifact between the moment it is reused and the commit. Once
     # listed it is safe, so looking again after the commit, and making it again, closes the gap.
     for _ in range(3):
