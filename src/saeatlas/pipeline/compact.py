@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from saeatlas.errors import Conflict, InvalidInput, NotFound
 from saeatlas.format.artifact import load_manifest
 from saeatlas.format.commit import Commit, Entry, head
+from saeatlas.format.segment_info import SegmentInfo
 from saeatlas.pipeline.importing import store_of
 from saeatlas.pipeline.run import Job, execute
 from saeatlas.pipeline.step import Built, View, Work
@@ -18,7 +19,6 @@ from saeatlas.storage.store import Store
 
 if TYPE_CHECKING:
     from saeatlas.atlas.atlas import Atlas
-    from saeatlas.format.segment import SegmentInfo
 
 __all__ = ["CompactChange", "CompactStep", "compact", "compact_steps"]
 
@@ -73,7 +73,8 @@ class CompactStep:
 
     def build(self, work: Work) -> Built:
         """Merge."""
-        from saeatlas.format.segment import SegmentInfo, SegmentReader, merge_segments
+        from saeatlas.format.segment_merge import merge_segments
+        from saeatlas.format.segment_reader import SegmentReader
 
         readers = [
             SegmentReader(
@@ -165,7 +166,6 @@ def compact_steps(
 ) -> tuple[list[CompactStep], CompactChange]:
     """Return the merges to do, none when all is as asked, and what they do to the commit."""
     from saeatlas.format.codecs import check_profile
-    from saeatlas.format.segment import SegmentInfo
 
     prefix = f"sae/{sae}/segment/"
     names = sorted(name for name in entries if name.startswith(prefix))

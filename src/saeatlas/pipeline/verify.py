@@ -151,7 +151,9 @@ def _check_artifact(store: Store, path: str, listed: dict[str, Entry], progress:
 
 
 def _check_segment(store: Store, path: str, manifest: Manifest) -> list[Finding]:
-    from saeatlas.format.segment import SegmentInfo, SegmentReader, check_segment
+    from saeatlas.format.segment_check import check_segment
+    from saeatlas.format.segment_info import SegmentInfo
+    from saeatlas.format.segment_reader import SegmentReader
 
     try:
         wrong = check_segment(SegmentReader(store, path, SegmentInfo.from_json(manifest.attributes)))
