@@ -47,7 +47,9 @@ def sparse_rows(rng: np.random.Generator, n_rows: int, n_features: int, share: f
 
 
 def of_column(table: pa.Table, column: str) -> list[dict[str, Any]]:
-    return [line for line in table.to_pylist() if line["column"] == column]
+    found = [line for line in table.to_pylist() if line["column"] == column]
+    assert found, f"no lines about '{column}': a loop over them would check nothing"
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +159,34 @@ def test_numbers_of_few_values_are_levels_themselves(random_case: Any) -> None:
     assert [(line["lower"], line["upper"]) for line in levels[:2]] == [(1.0, 1.0), (2.0, 2.0)]
 
 
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ([1_600_000_000_001, 1_600_000_000_002], ["1600000000001", "1600000000002"]),
+        ([1_600_000_000_001.0, 1_600_000_000_002.0], ["1600000000001", "1600000000002"]),
+        ([2**53, 2**53 + 1], ["9007199254740992", "9007199254740993"]),
+        ([0.25, 0.5], ["0.25", "0.5"]),
+        ([0.1, 0.1 + 1e-12], ["0.10000000000000001", "0.10000000000100001"]),
+        ([1e300, float("inf")], ["1e+300", "inf"]),
+    ],
+)
+def test_name_of_a_number_tells_it_from_the_others(values: list[float], names: list[str]) -> None:
+    rng = np.random.default_rng(0)
+    sae = sae_of(sparse_rows(rng, 60, 2, 0.3), np.repeat(np.arange(20), 3), {"number": values * 10})
+    levels = of_column(compute_tables(MetadataAssociation(), sae)["levels"], "number")
+    assert [line["level"] for line in levels if line["feature"] == 1] == names
+
+
+def test_name_of_a_bin_tells_it_from_the_others() -> None:
+    # Times in milliseconds, as sources of reviews have them.
+    rng = np.random.default_rng(0)
+    times = [1_600_000_000_000 + i for i in range(20)]
+    sae = sae_of(sparse_rows(rng, 60, 2, 0.3), np.repeat(np.arange(20), 3), {"time": times})
+    levels = of_column(compute_tables(MetadataAssociation(), sae)["levels"], "time")
+    assert levels[0]["level"] == "[1600000000000, 1600000000001)"
+    assert len({line["level"] for line in levels}) == len(levels) / 2 == 10
+
+
 def test_columns_that_cannot_be_tested_are_listed_with_the_reason(random_case: Any) -> None:
     found = {
         line["column"]: line for line in compute_tables(MetadataAssociation(), random_case[0])["columns"].to_pylist()
@@ -208,7 +238,24 @@ def test_chance_gives_uniform_p_values_though_rows_of_a_document_agree() -> None
     data = compute_tables(MetadataAssociation(), sae_of(dense, documents, columns))["data"]
     for column in columns:
         p = [line["p"] for line in of_column(data, column)]
+        assert len(p) == 400
         assert oracle.kstest(p, "uniform").pvalue > 0.01
+    # The data would show a wrong unit: over rows, the same features seem to depend on the same number.
+    number = np.array(columns["number"])[documents]
+    by_row = [oracle.spearmanr(dense[:, feature], number).pvalue for feature in range(400)]
+    assert np.mean(np.array(by_row) < 0.01) > 0.1
+
+
+def test_chance_gives_no_discoveries_and_a_planted_effect_among_chance_does() -> None:
+    rng = np.random.default_rng(12)
+    documents = np.repeat(np.arange(300), 4)
+    kind = rng.integers(0, 2, 300)
+    dense = sparse_rows(rng, 1200, 200, 0.1)
+    null = compute_tables(MetadataAssociation(), sae_of(dense, documents, {"kind": [f"k{i}" for i in kind]}))["data"]
+    assert min(line["q"] for line in of_column(null, "kind")) > 0.05
+    dense[:, 17] = np.where(kind[documents] == 1, dense[:, 17], 0.0)
+    found = compute_tables(MetadataAssociation(), sae_of(dense, documents, {"kind": [f"k{i}" for i in kind]}))["data"]
+    assert [line["feature"] for line in of_column(found, "kind") if line["q"] < 0.05] == [17]
 
 
 def test_one_document_leaves_everything_undefined_and_is_no_error() -> None:

@@ -180,15 +180,26 @@ def _number_levels(
     """Return names, lower and upper ends of the levels of a number, and the level of each value."""
     if distinct.size <= _MOST_NUMBERS:
         numbers = tuple(float(number) for number in distinct)
-        return tuple(f"{number:.10g}" for number in numbers), numbers, numbers, codes
+        return tuple(_names(distinct)), numbers, numbers, codes
     # Quantiles that are values of the data, so that no edge depends on how two values are interpolated. A value
     # that fills several quantiles leaves fewer bins.
     edges = np.unique(np.quantile(values, np.arange(_N_BINS + 1) / _N_BINS, method="lower"))
     place = np.clip(np.searchsorted(edges, values, "right") - 1, 0, edges.size - 2)
     ends = [float(edge) for edge in edges]
-    names = [f"[{low:.10g}, {high:.10g})" for low, high in pairwise(ends)]
+    names = [f"[{low}, {high})" for low, high in pairwise(_names(edges))]
     names[-1] = names[-1][:-1] + "]"
     return tuple(names), tuple(ends[:-1]), tuple(ends[1:]), place
+
+
+def _names(numbers: npt.NDArray[Any]) -> list[str]:
+    """Write different numbers so that a reader tells them apart: whole ones in full, others as short as that allows."""
+    names = [_name(number, 10) for number in numbers.tolist()]
+    return names if len(set(names)) == len(names) else [_name(number, 17) for number in numbers.tolist()]
+
+
+def _name(number: float, digits: int) -> str:
+    is_whole = isinstance(number, int) or (number.is_integer() and abs(number) < 2**53)
+    return str(int(number)) if is_whole else f"{number:.{digits}g}"
 
 
 def _untested(name: str, kind: Kind, reason: str, counts: tuple[int, int], n_documents: int) -> Property:
