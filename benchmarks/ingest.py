@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -13,9 +14,13 @@ import pyarrow as pa
 import scipy.sparse as sp
 from measure import command, size_of
 
-from saeatlas.kernels import sparse
+from saeatlas.format.segment_stream import feature_ranges
+from saeatlas.kernels.canonical_rows import CanonicalRows, canonical_rows
+from saeatlas.kernels.transpose import Rows, transpose
 
 __all__ = ["report", "transposition"]
+
+BATCH = 65_536
 
 
 def report(program: Path, activations: Path, metadata: Path, work: Path, n_listed: int) -> str:
@@ -39,7 +44,7 @@ def report(program: Path, activations: Path, metadata: Path, work: Path, n_liste
         atlas = work / ("merged.atlas" if profile == "fast" else f"{profile}.atlas")
         shutil.copytree(fast, atlas)
         seconds, peak = command([program, "compact", "--profile", profile, "--atlas", atlas])
-        command([program, "gc", "--keep", "1", "--min-age", "0", "--atlas", atlas])
+        command([program, "gc", "--keep", "1", "--min-age", "0s", "--atlas", atlas])
         segments = [p for p in (atlas / "artifacts" / "bench").iterdir() if not p.name.startswith("identity")]
         size = sum(map(size_of, segments)) / n_listed
         lines.append(
@@ -58,19 +63,28 @@ def transposition(activations: Path) -> str:
         index, value = file["z_idx"][:n], file["z_val"][:n]
     n, k = index.shape
     indptr = np.arange(0, n * k + 1, k, dtype=np.int64)
-    rows = sparse.canonical_rows(
-        index.ravel(), value.ravel(), indptr, empty_feature=-1, empty_value=None, n_features=None
-    )
+    rows = canonical_rows(index.ravel(), value.ravel(), indptr, empty_feature=-1)
+    if not isinstance(rows, CanonicalRows):
+        raise SystemExit(f"the source is not right: {rows}")
     features, values = rows.features.astype(np.uint16), rows.values
     n_features = int(features.max()) + 1
+    parts = [
+        Rows(
+            start,
+            indptr[: BATCH + 1][: n - start + 1],
+            *(a[start * k : (start + BATCH) * k] for a in (features, values)),
+        )
+        for start in range(0, n, BATCH)
+    ]
+    cut = partial(feature_ranges, value_dtype=values.dtype)
     matrix = sp.csr_matrix((values, features.astype(np.int32), indptr), shape=(n, n_features))
     frame = pa.table({"f": features, "r": np.repeat(np.arange(n, dtype=np.uint32), k), "v": values})
     connection = duckdb.connect()
     connection.register("frame", frame)
     ways = {
-        "saeatlas": lambda: sparse.transpose(features, values, indptr, n_features),
+        "saeatlas": lambda: list(transpose(parts, n_features, values.dtype, cut)),
         "scipy tocsc": matrix.tocsc,
-        "DuckDB ORDER BY": lambda: connection.execute("select * from frame order by f, r").to_arrow_table(),
+        "DuckDB ORDER BY": lambda: connection.sql("select * from frame order by f, r").to_arrow_table(),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(4):

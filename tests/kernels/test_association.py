@@ -63,6 +63,30 @@ def test_cramers_v_equals_scipy(cells: list[tuple[int, int]]) -> None:
     np.testing.assert_allclose(found.min_expected[0], expected.expected_freq.min(), rtol=1e-12)
 
 
+@settings(deadline=None, max_examples=80)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=2, max_size=6))
+def test_corrected_v_equals_the_formula_of_bergsma(cells: list[tuple[int, int]]) -> None:
+    active, silent = np.array(cells).T
+    n, k, r = int((active + silent).sum()), len(cells), 2
+    found = cramers_v(active[None], active + silent).corrected[0]
+    if active.sum() == 0:
+        assert np.isnan(found)
+        return
+    phi = oracle.chi2_contingency([active, silent], correction=False).statistic / n
+    phi = max(0.0, phi - (k - 1) * (r - 1) / (n - 1))
+    k_corrected, r_corrected = k - (k - 1) ** 2 / (n - 1), r - (r - 1) ** 2 / (n - 1)
+    least = min(k_corrected - 1, r_corrected - 1)
+    if least < 1e-9:
+        assert np.isnan(found) or found <= 1.0
+        return
+    np.testing.assert_allclose(found, min(1.0, np.sqrt(phi / least)), rtol=1e-9, atol=1e-7)
+
+
+def test_bias_correction_leaves_a_full_effect_full() -> None:
+    found = cramers_v(np.array([[200, 0]]), np.array([200, 200]))
+    assert found.effect[0] == found.corrected[0] == 1.0
+
+
 def test_bias_correction_takes_away_what_chance_gives() -> None:
     rng = np.random.default_rng(0)
     levels = rng.integers(0, 30, 300)
@@ -121,6 +145,24 @@ def test_per_level_adds_up_documents_of_the_level() -> None:
     assert found.n_active.tolist() == [[0, 3], [0, 0]]
     assert found.sum.tolist() == [[0.0, 7.0], [0.0, 0.0]]
     assert found.n_documents_active.tolist() == [[0, 2], [0, 0]]
+
+
+def test_chance_gives_uniform_p_values_with_either_test() -> None:
+    rng = np.random.default_rng(7)
+    dense = np.where(rng.random((500, 300)) < 0.5, rng.random((500, 300)), 0.0)
+    sums, levels, number = sums_of(dense), rng.integers(0, 4, 300).astype(np.int32), rng.random(300)
+    by_level = per_level(sums, levels, 4).n_documents_active
+    p = cramers_v(by_level, np.bincount(levels)).p
+    assert oracle.kstest(p, "uniform").pvalue > 0.01
+    p = spearman(sums, *rank_order(sums, np.ones(300, np.int64)), average_ranks(number)).p
+    assert oracle.kstest(p, "uniform").pvalue > 0.01
+
+
+def test_sign_of_the_correlation_is_that_of_the_effect() -> None:
+    rising = np.arange(1.0, 31.0)
+    sums = sums_of(np.stack([rising, rising[::-1]]))
+    found = spearman(sums, *rank_order(sums, np.ones(30, np.int64)), average_ranks(np.arange(30)))
+    np.testing.assert_allclose(found.rho, [1.0, -1.0])
 
 
 @settings(deadline=None, max_examples=50)

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,41 +31,6 @@ def by_feature(indptr: Array, features: Array, values: Array, n_features: int) -
     return bounds, rows[order], values[order]
 
 
-@settings(deadline=None, max_examples=100)
-@given(matrix=matrices())
-def test_transposition_keeps_every_entry(matrix: Matrix) -> None:
-    for found, expected in zip(sparse.transpose(*matrix, 7), by_feature(*matrix, 7), strict=True):
-        np.testing.assert_array_equal(found, expected)
-
-
-def test_transposition_on_two_threads_equals_scipy() -> None:
-    rng = np.random.default_rng(0)
-    indptr = np.concatenate([[0], np.cumsum(rng.integers(0, 60, 50_000))])
-    features = rng.integers(0, 1000, indptr[-1]).astype(np.uint16)
-    values = rng.random(features.size)
-    assert features.size > 1 << 20
-    found = sparse.transpose(indptr, features, values, 1000)
-    expected = scipy.sparse.csr_matrix((values, features.astype(np.int32), indptr), (50_000, 1000)).tocsc()
-    np.testing.assert_array_equal(found[0], expected.indptr)
-    np.testing.assert_array_equal(found[1], expected.indices)
-    np.testing.assert_array_equal(found[2], expected.data)
-
-
-@settings(deadline=None, max_examples=100)
-@given(matrix=matrices(), cut=st.integers(0, 7))
-def test_ranges_of_features_join_to_the_transposition(matrix: Matrix, cut: int) -> None:
-    indptr, _, values = matrix
-    bounds, rows, expected = by_feature(*matrix, 7)
-    read_from = indptr[:-1].copy()
-    for first, stop in ((0, cut), (cut, 7)):
-        low, high = int(bounds[first]), int(bounds[stop])
-        out = np.empty(high - low, np.uint32), np.empty(high - low, values.dtype)
-        nexts = bounds[first:stop] - low
-        sparse.scatter_features(matrix, 5, read_from, (first, stop), nexts, out)
-        np.testing.assert_array_equal(out[0], rows[low:high] + 5)
-        np.testing.assert_array_equal(out[1], expected[low:high])
-
-
 @settings(deadline=None, max_examples=60)
 @given(matrix=matrices(), cut=st.integers(0, 12))
 def test_merged_parts_equal_the_whole(matrix: Matrix, cut: int) -> None:
@@ -78,7 +42,7 @@ def test_merged_parts_equal_the_whole(matrix: Matrix, cut: int) -> None:
         ((indptr[: cut + 1], features[:at], values[:at]), 0),
         ((indptr[cut:] - at, features[at:], values[at:]), cut),
     ):
-        pieces.append((*sparse.transpose(*part, 7), offset))
+        pieces.append((*by_feature(*part, 7), offset))
     for found, expected in zip(sparse.merge_features(pieces, np.float64), by_feature(*matrix, 7), strict=True):
         np.testing.assert_array_equal(found, expected)
 
@@ -184,7 +148,7 @@ def test_fingerprint_is_as_documented(matrix: Matrix, first_row: int) -> None:
 def test_fingerprint_is_the_same_by_feature(matrix: Matrix, first_row: int) -> None:
     by_row_sums, by_feature_sums = np.zeros(7, np.uint64), np.zeros(7, np.uint64)
     by_row = sparse.fingerprint(first_row, *matrix, by_row_sums)
-    assert sparse.feature_fingerprint(first_row, 0, *sparse.transpose(*matrix, 7), by_feature_sums) == by_row
+    assert sparse.feature_fingerprint(first_row, 0, *by_feature(*matrix, 7), by_feature_sums) == by_row
     np.testing.assert_array_equal(by_row_sums, by_feature_sums)
 
 

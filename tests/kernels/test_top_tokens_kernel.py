@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats as oracle
 
 from saeatlas.kernels.tokens import NO_TOKEN, top_tokens
 
@@ -31,3 +32,16 @@ def test_tokens_equal_a_counter(features: list[list[tuple[int, float]]], n: int)
         assert found.n_without_token[feature] == sum(token == NO_TOKEN for token, _ in active)
         assert found.n_with_token[feature] == counts.total()
         assert found.n_tokens[feature] == len(counts)
+
+
+def test_tokens_of_a_feature_that_does_not_care_follow_the_corpus() -> None:
+    rng = np.random.default_rng(4)
+    frequent = np.array([0.5, 0.25, 0.15, 0.1])
+    corpus = rng.choice(4, 20_000, p=frequent).astype(np.uint32)
+    p = []
+    for _ in range(200):
+        rows = rng.choice(20_000, 400, replace=False)
+        found = top_tokens(np.array([0, 400]), corpus[rows], np.ones(400), 4, 4)
+        expected = np.bincount(corpus, minlength=4)[found.token] / 20_000 * 400
+        p.append(oracle.chisquare(found.count, expected).pvalue)
+    assert oracle.kstest(p, "uniform").pvalue > 0.01

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +24,7 @@ from saeatlas.progress import SILENT, Progress, Task
 
 if TYPE_CHECKING:
     from saeatlas.kernels.sparse import FeatureSummary
+    from saeatlas.kernels.transpose import Rows
 
 __all__ = ["FeatureSide", "RowSide", "SegmentBuilder", "check_n_rows", "id_dtype", "write_groups"]
 
@@ -155,16 +157,6 @@ class FeatureSide(_Side):
             write_array(self._directory, f"summary/{name}", numbers, self._profile)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The rows of one append."""
-
-    first_row: int
-    indptr: npt.NDArray[np.int64]
-    features: Array
-    values: Array
-
-
 @dataclass
 class SegmentBuilder:
     """Collects canonical rows and writes both orientations.
@@ -190,7 +182,7 @@ class SegmentBuilder:
     """Codec profile."""
     identity: Mapping[str, object]
     """Identity of the SAE as JSON."""
-    _parts: list[_Part] = field(default_factory=list, init=False, repr=False)
+    _parts: list[Rows] = field(default_factory=list, init=False, repr=False)
     _n_rows: int = field(default=0, init=False)
     _n_listed: int = field(default=0, init=False)
     _n_active: int = field(default=0, init=False)
@@ -220,6 +212,7 @@ class SegmentBuilder:
             Slots of these rows that were dropped because they were empty.
         """
         from saeatlas.kernels.sparse import fingerprint, value_facts
+        from saeatlas.kernels.transpose import Rows
 
         n_rows = indptr.size - 1
         if n_rows < 1:
@@ -230,7 +223,7 @@ class SegmentBuilder:
             raise InternalError(f"Feature {largest} is beyond the {self.n_features} features of '{self.sae}'")
         facts = value_facts(values)
         dtype = np.float32 if facts.fits_float32 else np.float64
-        part = _Part(self._n_rows, indptr, np.array(features, id_dtype(largest + 1)), np.array(values, dtype))
+        part = Rows(self._n_rows, indptr, np.array(features, id_dtype(largest + 1)), np.array(values, dtype))
         lengths = np.diff(indptr)
         total = self._fingerprint + fingerprint(self.first_row + self._n_rows, indptr, part.features, part.values)
         self._fingerprint = total % (1 << 128)
@@ -269,35 +262,18 @@ class SegmentBuilder:
                 task.advance(float(part.features.size))
 
     def _write_features(self, n_features: int, value_dtype: np.dtype[Any], task: Task) -> None:
+        from saeatlas.kernels.transpose import transpose
+
+        wide = np.float64 if value_dtype.itemsize == 8 else np.float32
+        cut = partial(feature_ranges, value_dtype=value_dtype)
         with FeatureSide(self.directory, n_features, value_dtype, self.profile) as side:
             # The next range is put in order while this one is encoded and written.
-            for indptr, rows, values in one_ahead(self._transposed(n_features, value_dtype)):
+            for indptr, rows, values in one_ahead(transpose(self._parts, n_features, wide, cut)):
                 side.begin(indptr.size - 1)
                 side.add(indptr, rows, values)
                 side.end()
                 task.advance(float(rows.size))
             side.finish()
-
-    def _transposed(
-        self, n_features: int, value_dtype: np.dtype[Any]
-    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], Array]]:
-        """Yield ranges of features in order: indptr, rows and values, the latter as float32 or float64."""
-        from saeatlas.kernels.sparse import feature_counts, scatter_features
-
-        counts = np.zeros(n_features, np.int64)
-        for part in self._parts:
-            counts += feature_counts(part.features, n_features)
-        read_from = [part.indptr[:-1].copy() for part in self._parts]
-        wide = np.float64 if value_dtype.itemsize == 8 else np.float32
-        for first, stop in feature_ranges(counts, value_dtype):
-            indptr = np.zeros(stop - first + 1, np.int64)
-            np.cumsum(counts[first:stop], out=indptr[1:])
-            out = np.empty(int(indptr[-1]), np.uint32), np.empty(int(indptr[-1]), wide)
-            nexts = indptr[:-1].copy()
-            for part, starts in zip(self._parts, read_from, strict=True):
-                source = part.indptr, part.features, part.values.astype(wide, copy=False)
-                scatter_features(source, part.first_row, starts, (first, stop), nexts, out)
-            yield indptr, *out
 
     def _info(self, n_features: int, value_dtype: np.dtype[Any], k: int | None) -> SegmentInfo:
         is_empty = not self._n_listed

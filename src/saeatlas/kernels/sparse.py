@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,21 +20,15 @@ __all__ = [
     "FeatureSummary",
     "ValueFacts",
     "canonical_rows",
-    "feature_counts",
     "feature_fingerprint",
     "fingerprint",
     "first_unsorted",
     "merge_features",
-    "scatter_features",
     "top_values",
-    "transpose",
     "value_facts",
 ]
 
 Array = npt.NDArray[Any]
-
-_SMALL = 1 << 20
-"""Entries below which a second thread costs more than it gains."""
 
 
 @dataclass(frozen=True)
@@ -86,140 +78,6 @@ def _value_facts(values: Array) -> tuple[bool, bool, int, float, float]:
                     scaled = math.frexp(value)[0] * 2048.0
                 half = bool(single and size <= 65504.0 and scaled == math.floor(scaled))
     return half and single, single, n_active, low, high
-
-
-def feature_counts(features: Array, n_features: int) -> npt.NDArray[np.int64]:
-    """Count the entries of each feature; every id must be below `n_features`."""
-    counts = np.zeros(n_features, np.int64)
-    _count(features, counts)
-    return counts
-
-
-@njit(cache=True, nogil=True)
-def _count(features: Array, counts: Array) -> None:
-    for at in range(features.size):
-        counts[features[at]] += 1
-
-
-def transpose(
-    indptr: Array, features: Array, values: Array, n_features: int, *, n_threads: int = 2
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], Array]:
-    """Turn row-major entries into feature-major ones by a counting sort.
-
-    Parameters
-    ----------
-    indptr
-        int64 [n_rows + 1] from 0.
-    features
-        uint16 or uint32, below `n_features`.
-    values
-        Aligned, any dtype of 2, 4 or 8 bytes.
-    n_features
-        Number of features.
-    n_threads
-        Each takes a range of rows; small inputs use one.
-
-    Returns
-    -------
-    indptr
-        int64 [n_features + 1].
-    rows
-        uint32, ascending within a feature.
-    values
-        Aligned with `rows`.
-    """
-    n_rows = indptr.size - 1
-    n_parts = n_threads if features.size >= _SMALL else 1
-    cuts = [n_rows * part // n_parts for part in range(n_parts + 1)]
-    out_indptr = np.zeros(n_features + 1, np.int64)
-    rows = np.empty(features.size, np.uint32)
-    found = np.empty(features.size, values.dtype)
-    words, found_words = values.view(f"u{values.itemsize}"), found.view(f"u{values.itemsize}")
-    with ThreadPoolExecutor(n_parts) as pool:
-        spans = [slice(int(indptr[low]), int(indptr[high])) for low, high in pairwise(cuts)]
-        counts = list(pool.map(lambda span: feature_counts(features[span], n_features), spans))
-        np.cumsum(sum(counts), out=out_indptr[1:])
-        nexts = [out_indptr[:-1] + sum(counts[:part]) for part in range(n_parts)]
-
-        def scatter(part: int) -> None:
-            low, high = cuts[part], cuts[part + 1]
-            _scatter((indptr[low : high + 1], features, words), low, nexts[part], (rows, found_words))
-
-        list(pool.map(scatter, range(n_parts)))
-    return out_indptr, rows, found
-
-
-@njit(cache=True, nogil=True)
-def _scatter(source: tuple[Array, Array, Array], first_row: int, nexts: Array, out: tuple[Array, Array]) -> None:
-    indptr, features, words = source
-    rows, found = out
-    for i in range(indptr.size - 1):
-        row = np.uint32(first_row + i)
-        for at in range(indptr[i], indptr[i + 1]):
-            feature = features[at]
-            place = nexts[feature]
-            nexts[feature] = place + 1
-            rows[place] = row
-            found[place] = words[at]
-
-
-def scatter_features(
-    source: tuple[Array, Array, Array],
-    first_row: int,
-    read_from: Array,
-    span: tuple[int, int],
-    nexts: Array,
-    out: tuple[Array, Array],
-) -> None:
-    """Move the entries of a range of features from sorted rows to their places.
-
-    Parameters
-    ----------
-    source
-        indptr int64 [n + 1] from 0, features ascending in each row, values.
-    first_row
-        Local row of the first of these rows.
-    read_from
-        int64 [n]: how far each row was read; moved on. Calls must go through the features in order.
-    span
-        First feature, and one past the last.
-    nexts
-        int64, one per feature of the span: the next free place in `out`; moved on.
-    out
-        Rows (uint32) and values to fill.
-    """
-    indptr, features, values = source
-    unsigned = f"u{values.itemsize}"
-    words = (indptr, features, values.view(unsigned))
-    _scatter_range(words, first_row, read_from, span, nexts, (out[0], out[1].view(unsigned)))
-
-
-@njit(cache=True, nogil=True)
-def _scatter_range(
-    source: tuple[Array, Array, Array],
-    first_row: int,
-    read_from: Array,
-    span: tuple[int, int],
-    nexts: Array,
-    out: tuple[Array, Array],
-) -> None:
-    indptr, features, words = source
-    rows, found = out
-    first, stop = span
-    for i in range(indptr.size - 1):
-        at = read_from[i]
-        end = indptr[i + 1]
-        row = np.uint32(first_row + i)
-        while at < end:
-            feature = np.int64(features[at])
-            if feature >= stop:
-                break
-            place = nexts[feature - first]
-            nexts[feature - first] = place + 1
-            rows[place] = row
-            found[place] = words[at]
-            at += 1
-        read_from[i] = at
 
 
 def merge_features(
