@@ -99,6 +99,11 @@ def test_json_keeps_text_but_escapes_what_a_terminal_obeys(capsys: pytest.Captur
     assert json.loads(out) == value
 
 
+def test_json_has_null_for_the_undefined_and_text_for_the_infinite(capsys: pytest.CaptureFixture[str]) -> None:
+    screen.write_json([float("nan"), float("inf"), -float("inf"), 0.5])
+    assert json.loads(capsys.readouterr().out) == [None, "inf", "-inf", 0.5]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0.1234, "0.12 s"), (4.25, "4.2 s"), (75.4, "75 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],

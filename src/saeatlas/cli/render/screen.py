@@ -61,7 +61,7 @@ def say(text: str) -> None:
 
 
 def write_json(value: object) -> None:
-    """Write one JSON value. NaN, which stands for an undefined number in tables, becomes null."""
+    """Write one JSON value. NaN, an undefined number, becomes null; infinity, which JSON lacks, the text 'inf'."""
     text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, indent=2 if is_terminal() else None)
     write(_JSON_UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text))
 
@@ -69,7 +69,7 @@ def write_json(value: object) -> None:
 def _plain(value: object) -> object:
     """Return `value` in the types of JSON."""
     if isinstance(value, float):
-        return None if math.isnan(value) else value
+        return None if math.isnan(value) else str(value) if math.isinf(value) else value
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
