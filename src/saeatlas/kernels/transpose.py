@@ -40,6 +40,9 @@ def transpose(
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], Array]]:
     """Yield ranges of features in order: bounds from 0, ascending rows, values.
 
+    Rows and values are overwritten while the range after the next is made: be done with one range before asking for
+    the next but one.
+
     Parameters
     ----------
     parts
@@ -53,17 +56,21 @@ def transpose(
 
     Notes
     -----
-    Peak memory: one range of entries, 8 bytes per row, 8 bytes per feature and thread.
+    Peak memory: the largest range of entries twice, 8 bytes per row, 8 bytes per feature and thread.
     """
     shares = _shares(parts)
     with ThreadPoolExecutor(len(shares), thread_name_prefix="saeatlas-transpose") as pool:
         counts = list(pool.map(lambda share: _counts(share, n_features), shares))
         total = np.sum(counts, axis=0)
         read_from = [[part.indptr[:-1].copy() for part in share] for share in shares]
-        for first, stop in cut(total):
+        ranges = list(cut(total))
+        sizes = [int(total[first:stop].sum()) for first, stop in ranges]
+        # Memory that was never touched costs more than the sorting: what was yielded is written over.
+        room = [(np.empty(max(sizes, default=0), np.uint32), np.empty(max(sizes, default=0), dtype)) for _ in "ab"]
+        for number, ((first, stop), size) in enumerate(zip(ranges, sizes, strict=True)):
             indptr = np.zeros(stop - first + 1, np.int64)
             np.cumsum(total[first:stop], out=indptr[1:])
-            rows, values = np.empty(int(indptr[-1]), np.uint32), np.empty(int(indptr[-1]), dtype)
+            rows, values = (array[:size] for array in room[number % 2])
             # Within each feature, a share begins behind the entries of the shares before it.
             nexts = [indptr[:-1].copy()]
             for count in counts[:-1]:
