@@ -84,6 +84,18 @@ def test_json_ids_may_be_numbers(tmp_path: Path) -> None:
     assert column(opened(tmp_path / "m.jsonl"), "review_ids", as_text=True) == ["7", "12"]
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_whole_numbers_beyond_63_bits_stay_exact(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "meta"
+    frame = pl.DataFrame({"review_ids": [2**63, 2**64 - 1], "hash": [1, 2**63 + 1], "sum": ["-1", str(2**64)]})
+    lines = [f'{{"review_ids": {i}, "hash": {h}, "sum": {s}}}\n' for i, h, s in frame.rows()]
+    path.write_text("".join(lines)) if kind == "jsonl" else frame.write_csv(path)
+    metadata = opened(path)
+    assert column(metadata, "review_ids", as_text=True) == [str(2**63), str(2**64 - 1)]
+    assert column(metadata, "hash") == [1, 2**63 + 1]
+    assert column(metadata, "sum") == ["-1", str(2**64)]
+
+
 def test_json_array_is_refused_with_advice(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(json.dumps([{"review_ids": "a"}]))
     with pytest.raises(SourceError, match="JSON array") as caught:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
 from saeatlas.errors import SourceError
 from saeatlas.importers._columns import column_from_arrow, is_flat
 from saeatlas.importers._files import HDF5_MAGIC, PARQUET_MAGIC, ZIP_MAGIC, check_file
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["Metadata", "open_metadata"]
 
@@ -154,4 +157,13 @@ def _read_text(path: Path, head: bytes, text_columns: tuple[str, ...]) -> pa.Tab
             hint="Check that it is UTF-8 text with the same columns in every line, or give NPZ or Parquet.",
             kind="wrong-file-type",
         ) from error
-    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return _without_128_bits(frame).to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _without_128_bits(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return whole numbers above 2**63, which the readers hold in 128 bits that Arrow lacks, as uint64 or as text."""
+    import polars as pl
+
+    wide = [name for name, kind in frame.schema.items() if kind in {pl.Int128, pl.UInt128}]
+    unsigned = [name for name in wide if frame[name].min() >= 0 and frame[name].max() < 2**64]  # type: ignore[operator]  # they are numbers
+    return frame.cast({name: pl.UInt64 if name in unsigned else pl.String for name in wide})
