@@ -160,7 +160,7 @@ class Activations:
             start = stop
         return rows, values
 
-    def rows(self, start: int, stop: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], Array]:
+    def rows(self, start: int, stop: int) -> tuple[npt.NDArray[np.int64], Array, Array]:
         """Return the entries of the rows from `start` up to but without `stop`.
 
         Returns
@@ -168,7 +168,7 @@ class Activations:
         indptr
             int64 [stop - start + 1], from 0.
         features
-            Ascending within a row, uint32.
+            Ascending within a row, uint16 or uint32 as stored.
         values
             Aligned with `features`.
 
@@ -179,40 +179,41 @@ class Activations:
         """
         if not 0 <= start <= stop <= self.n_rows:
             raise InvalidInput(f"Rows {start} to {stop} do not lie within the {self.n_rows:,} rows")
-        indptr = np.zeros(stop - start + 1, np.int64)
-        features, values = [], []
-        first = int(np.searchsorted(self._starts, start, "right")) - 1 if stop > start else len(self.segments)
-        for segment in self.segments[max(first, 0) :]:
+        first = max(int(self._starts.searchsorted(start, "right")) - 1, 0)
+        pieces = []
+        for segment in self.segments[first:]:
             base = segment.info.first_row
             low, high = max(start, base), min(stop, base + segment.info.n_rows)
-            if base >= stop:
+            if low < high:
+                pieces.append(segment.rows(low - base, high - base))
+            if stop <= base + segment.info.n_rows:
                 break
-            if low >= high:
-                continue
-            part, ids, found = segment.rows(low - base, high - base)
-            done = int(indptr[low - start])
-            indptr[low - start + 1 : high - start + 1] = part[1:] + done
-            features.append(ids.astype(np.uint32, copy=False))
-            values.append(found.astype(self.value_dtype, copy=False))
-        if len(features) == 1:
-            return indptr, features[0], values[0]
-        if not features:
-            return indptr, np.empty(0, np.uint32), np.empty(0, self.value_dtype)
-        return indptr, np.concatenate(features), np.concatenate(values)
+        return self._join(pieces)
 
-    def at(self, rows: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], Array]:
+    def _join(
+        self, pieces: list[tuple[npt.NDArray[np.int64], Array, Array]]
+    ) -> tuple[npt.NDArray[np.int64], Array, Array]:
+        """Put rows of several reads behind one another."""
+        if len(pieces) == 1:
+            indptr, features, values = pieces[0]
+            return indptr, features, values.astype(self.value_dtype, copy=False)
+        if not pieces:
+            return np.zeros(1, np.int64), np.empty(0, np.uint16), np.empty(0, self.value_dtype)
+        lengths = np.concatenate([np.diff(piece[0]) for piece in pieces])
+        indptr = np.zeros(lengths.size + 1, np.int64)
+        np.cumsum(lengths, out=indptr[1:])
+        values = np.concatenate([piece[2] for piece in pieces], dtype=self.value_dtype)
+        return indptr, np.concatenate([piece[1] for piece in pieces]), values
+
+    def at(self, rows: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.int64], Array, Array]:
         """Return the entries of any rows, in the order in which the rows are given; as `rows` otherwise.
 
         Neighbouring rows are read together, so the rows of a document cost one read per run.
         """
         rows = np.asarray(rows, np.int64)
         breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-        parts = [self.rows(int(run[0]), int(run[-1]) + 1) for run in np.split(rows, breaks) if run.size]
-        indptr = np.zeros(rows.size + 1, np.int64)
-        if not parts:
-            return indptr, np.empty(0, np.uint32), np.empty(0, self.value_dtype)
-        np.cumsum(np.concatenate([np.diff(part[0]) for part in parts]), out=indptr[1:])
-        return indptr, np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
+        runs = [run for run in np.split(rows, breaks) if run.size]
+        return self._join([self.rows(int(run[0]), int(run[-1]) + 1) for run in runs])
 
     def value(self, row: int, feature: int) -> float | None:
         """Return the listed value of a feature at a row, or None when the row does not list it."""
