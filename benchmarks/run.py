@@ -21,7 +21,7 @@ import ingest
 import numpy as np
 import rivals
 from generate import N_FEATURES, K, write_source
-from measure import drop_cache, interleave, machine, size_of
+from measure import command, drop_cache, interleave, machine, size_of
 
 import saeatlas
 
@@ -61,6 +61,7 @@ def run(n_rows: int, data: Path) -> str:
         cold(probes, raw, merged, packed, data / "work"),
         against_others(probes, raw, merged, activations, data / "rivals", n_rows),
         around(probes, merged),
+        start_up(data / "work" / "merged.atlas", probes),
         ingest.transposition(activations),
     ]
     shutil.rmtree(data / "rivals", ignore_errors=True)
@@ -158,20 +159,24 @@ def cold(
     reads = {"fast": merged.sae().activations, "balanced": packed.sae().activations}
     places = {"fast": work / "merged.atlas", "balanced": work / "balanced.atlas"}
 
+    files = {
+        "raw": raw.files,
+        **{name: list(place.glob("artifacts/*/segment-*/feature/*/c/0")) for name, place in places.items()},
+    }
+    calls: dict[str, Callable[[int], object]] = {"raw": raw.pread, **{n: a.feature for n, a in reads.items()}}
+    other = int(np.flatnonzero(np.diff(raw.indptr))[-1])
+
     def lines() -> Iterator[list[str]]:
         for name, chosen in probes.items():
-            taken: dict[str, list[float]] = {"raw": [], **{n: [] for n in reads}}
-            for _ in range(5):
-                for feature in chosen:
-                    for file in raw.files:
+            taken: dict[str, list[float]] = {contender: [] for contender in calls}
+            for feature in chosen * 5:
+                for contender, call in calls.items():
+                    for file in files[contender]:
                         drop_cache(file)
-                    taken["raw"].append(once(raw.pread, feature))
-                    for n, activations in reads.items():
-                        activations.feature(0)
-                        drop_cache(places[n])
-                        taken[n].append(once(activations.feature, feature))
-            base = float(np.median(taken["raw"]))
-            medians = {n: float(np.median(taken[n])) for n in reads}
+                    call(other)  # The code and the directory entries are warm, the bytes that are asked for are not.
+                    taken[contender].append(once(call, feature))
+            medians = {contender: float(np.median(seconds)) for contender, seconds in taken.items()}
+            base = medians.pop("raw")
             yield [name, micro(base), *(f"{micro(m)} ({m / base:.2f} ×)" for m in medians.values())]
 
     return table("Cold reads against raw pread", ["feature of", "raw", *reads], lines())
@@ -250,6 +255,19 @@ def around(probes: dict[str, list[int]], merged: saeatlas.Atlas) -> str:
     lines = iter([[name, micro(seconds), f"{seconds / base:.1f} ×"] for name, seconds in timing.items()])
     size = f"{np.mean([found[f][0].size for f in largest]):,.0f}"
     return table(f"{size} activations to count, sum and maximum per document", ["way", "time", "ours = 1"], lines)
+
+
+def start_up(atlas: Path, probes: dict[str, list[int]]) -> str:
+    """A process of its own for one answer: Python alone, with NumPy, and the command."""
+    feature = str(next(iter(probes.values()))[0])
+    ways: dict[str, list[str | Path]] = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "python -c 'import numpy'": [sys.executable, "-c", "import numpy"],
+        "saeatlas feature show --json": [SAEATLAS, "feature", "show", feature, "--atlas", atlas, "--json"],
+    }
+    seconds = {name: [command(arguments)[0] for _ in range(7)] for name, arguments in ways.items()}
+    lines = iter([[name, f"{float(np.median(taken)):.2f} s"] for name, taken in seconds.items()])
+    return table("A cold process that answers one question", ["process", "time"], lines)
 
 
 if __name__ == "__main__":
