@@ -106,3 +106,10 @@ def test_place_is_known_without_an_import(registry: Registry) -> None:
 
 def test_number_of_plug_ins_is_known(registry: Registry) -> None:
     assert len(registry) == 4
+
+
+def test_unknown_analysis_is_called_an_analysis() -> None:
+    from saeatlas.cli.registries import analyses
+
+    with pytest.raises(NotFound, match="No analysis is named 'csv'"):
+        analyses()["csv"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -44,8 +45,8 @@ class Registry(Mapping[str, type]):
         return dict(sorted(places.items()))
 
     def __getitem__(self, name: str) -> type:
-        word = self.package.rpartition(".")[2].removesuffix("s")
         if name not in self._places:
+            word = re.sub("yses$", "ysiss", self.package.rpartition(".")[2]).removesuffix("s")
             raise NotFound(f"No {word} is named '{name}'", hint=f"Known: {', '.join(self._places)}")
         module, _, attribute = self._places[name].partition(":")
         plugin = getattr(importlib.import_module(module), attribute)

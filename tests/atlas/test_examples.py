@@ -179,3 +179,20 @@ def test_visibility_is_known_only_from_known_facts(position: int, active: int, w
 def test_questions_out_of_range_are_refused(atlas: Any, wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         atlas.sae().feature(9).examples(**wrong)
+
+
+@pytest.mark.parametrize("pick", ["top", "quantiles", "random"])
+def test_more_than_there_is_gives_all_there_is(atlas: Any, pick: str) -> None:
+    feature = atlas.sae().feature(9)
+    assert len(picked(feature, pick=pick, n=10**30)) == feature.stats().n_active
+
+
+@pytest.mark.parametrize("wrong", [{"strata": 10**9, "pick": "quantiles"}, {"seed": 2**64, "pick": "random"}])
+def test_questions_beyond_what_can_be_computed_are_refused(atlas: Any, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=r"from [01] to"):
+        atlas.sae().feature(9).examples(**wrong)
+
+
+def test_all_tokens_are_fewer_than_any_number_of_them(atlas: Any) -> None:
+    feature = atlas.sae().feature(9)
+    assert feature.top_tokens(10**30).equals(feature.top_tokens(1000))

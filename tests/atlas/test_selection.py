@@ -105,3 +105,14 @@ def test_unknown_feature_in_an_expression_is_not_found(atlas: Any) -> None:
 def test_unknown_unit_is_refused(atlas: Any) -> None:
     with pytest.raises(InvalidInput, match="'row' or 'document'"):
         atlas.sae().select("1", "sentence")
+
+
+@pytest.mark.parametrize(("expression", "unit"), [("!0", "row"), ("!(3 | 9)", "row"), ("!0", "document")])
+def test_the_first_of_a_huge_complement_are_shown(
+    atlas: Any, monkeypatch: pytest.MonkeyPatch, expression: str, unit: Any
+) -> None:
+    found = atlas.sae().select(expression, unit)
+    whole = found.table().to_pylist()
+    monkeypatch.setattr(selection, "_MOST_IDS", 1)
+    assert found.table(3).to_pylist() == whole[:3]
+    assert found.table(found.count + 5).to_pylist() == whole

@@ -120,6 +120,8 @@ def test_numpy_and_the_kernel_give_the_same_numbers_to_the_last_bit() -> None:
     for size in (0, 1, 2, 5, 4095, 4096, 4097, 50_000):
         for dtype in (np.float16, np.float32, np.float64):
             values = (rng.lognormal(0, 2, size) * rng.choice([1, 1, -1, 0], size)).astype(dtype)
+            if size == 4097 and dtype == np.float64:
+                values *= 1e250
             kernel = summarise(sort_active(np.array([0, size]), values))
             ours = moments_of(values)
             for name in (

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+import saeatlas as sa
 from saeatlas.errors import MissingExtra, SourceError
 from saeatlas.format.documents import DocumentsReader
 from saeatlas.format.tokens import COUNT_DIFFERS, NO_TEXT, NO_TOKENS, OK, TokensReader
@@ -300,3 +301,16 @@ def test_table_of_another_kind_or_cut_short_is_refused(tmp_path: Path) -> None:
         with pytest.raises(SourceError) as caught:
             H5TopK(str(tmp_path / "a.h5"), tokens=str(path), sae="s").survey(SILENT)
         assert caught.value.kind == kind
+
+
+def test_a_span_that_the_table_lacks_is_shown_as_unknown(tmp_path: Path) -> None:
+    source = random_topk(5)
+    start = [None if row % 2 else 0 for row in range(len(source.document))]
+    table = token_table(source, start=pa.array(start, pa.int64()), end=pa.array(start, pa.int64()))
+    pq.write_table(table, tmp_path / "t.parquet")
+    source.write_hdf5(tmp_path / "a.h5")
+    atlas = sa.create(tmp_path / "a.atlas")
+    sae = sa.build(atlas, H5TopK(str(tmp_path / "a.h5"), sae="s", tokens=str(tmp_path / "t.parquet"))).sae()
+    feature = int(sae.activations.active_counts.argmax())
+    found = [t for e in sae.feature(feature).examples(n=100) for t in e.tokens]
+    assert {(t.start, t.end) for t in found} == {(0, 0), (None, None)}

@@ -80,7 +80,7 @@ def live_top_tokens(sae: SAE, feature: int, n: int) -> pa.Table:
         raise NotFound(f"Corpus '{sae.corpus.name}' was imported without tokens")
     rows, values = sae.activations.feature(feature)
     indptr = np.array([0, values.size], np.int64)
-    found = top_tokens(indptr, tokens.tokens(rows), values, tokens.n_tokens, n)
+    found = top_tokens(indptr, tokens.tokens(rows), values, tokens.n_tokens, min(n, tokens.n_tokens))
     share = found.count / max(int(found.n_with_token[0]), 1)
     corpus_share = sae.corpus.token_shares[found.token]
     return pa.table(

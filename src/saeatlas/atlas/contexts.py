@@ -193,16 +193,22 @@ class _Context:
     reason: str = ""
 
 
+def why_no_tokens(corpus: Corpus, document: int) -> str:
+    """Return why the tokens of a document, given by its index, cannot be shown; empty when they can."""
+    if corpus.tokens is None:
+        return "the corpus was imported without tokens"
+    status = corpus.tokens.status(document)
+    return _REASONS.get(status, f"the document's tokens have the unknown status {status}") if status else ""
+
+
 def _context(sae: SAE, feature: int, place: Place, before: int, after: int) -> _Context:
     document, position = place.index, place.position
     from saeatlas.format.tokens import NO_TOKEN
 
     corpus, identity = sae.corpus, sae.identity
-    if corpus.tokens is None:
-        return _Context(reason="the corpus was imported without tokens")
-    status = corpus.tokens.status(document)
-    if status:
-        return _Context(reason=_REASONS.get(status, f"the document's tokens have the unknown status {status}"))
+    reason = why_no_tokens(corpus, document)
+    if corpus.tokens is None or reason:
+        return _Context(reason=reason)
     all_rows = corpus.documents.rows_of(document)
     low, high = max(0, position - before), min(all_rows.size, position + after + 1)
     rows = all_rows[low:high]
@@ -236,13 +242,16 @@ def _token_ids(tokens: TokensReader, rows: npt.NDArray[np.int64]) -> npt.NDArray
     return out
 
 
-def _spans(corpus: Corpus, rows: npt.NDArray[np.int64]) -> list[tuple[int, int]] | None:
+def _spans(corpus: Corpus, rows: npt.NDArray[np.int64]) -> list[tuple[int | None, int | None]] | None:
+    """Read the spans of rows in any order; an end that the source lacks is None."""
+    from saeatlas.format.tokens import NO_TOKEN
+
     if corpus.tokens is None or not corpus.tokens.has_spans:
         return None
     order = np.argsort(rows, kind="stable")
     out = np.empty((rows.size, 2), np.uint32)
     out[order] = corpus.tokens.spans(rows[order])
-    return [(start, end) for start, end in out.tolist()]
+    return [(None if start == NO_TOKEN else start, None if end == NO_TOKEN else end) for start, end in out.tolist()]
 
 
 def _cut(text: str, tokens: Sequence[ContextToken], active: int) -> tuple[str, str, str] | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Pick", "Question", "live_rows", "pick_rows"]
 
 Pick = Literal["top", "quantiles", "random"]
+_MOST_STRATA = 1_000_000
 _IN_TABLE = {"quantiles": "quantile", "random": "random"}
 
 
@@ -37,10 +38,11 @@ class Question:
         """Raise `InvalidInput` when a field is out of range."""
         if self.pick not in get_args(Pick):
             raise InvalidInput(f"Examples are picked by 'top', 'quantiles' or 'random', found: '{self.pick}'")
-        for name, least in (("n", 0), ("seed", 0), ("strata", 1)):
+        for name, least, most in (("n", 0, None), ("seed", 0, 2**64 - 1), ("strata", 1, _MOST_STRATA)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InvalidInput(f"'{name}' must be a whole number from {least}, found: {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int) or value < least or (most and value > most):
+                upper = f" to {most:,}" if most else ""
+                raise InvalidInput(f"'{name}' must be a whole number from {least}{upper}, found: {value!r}")
 
 
 def pick_rows(sae: SAE, feature: int, question: Question) -> Focus:
@@ -68,10 +70,11 @@ def live_rows(sae: SAE, feature: int, question: Question) -> Focus:
     from saeatlas.kernels.stats import sort_active
 
     rows, values = sae.activations.feature(feature)
+    n = min(question.n, values.size)
     if question.pick == "quantiles":
-        quota = Quota(top=0, strata=question.strata, per_stratum=question.n, random=0, seed=question.seed)
+        quota = Quota(top=0, strata=question.strata, per_stratum=n, random=0, seed=question.seed)
     else:
-        quota = Quota(top=0, strata=1, per_stratum=0, random=question.n, seed=question.seed)
+        quota = Quota(top=0, strata=1, per_stratum=0, random=n, seed=question.seed)
     indptr = np.array([0, values.size], np.int64)
     picks = pick_examples(sort_active(indptr, values), rows, values, quota, feature, indptr=indptr)
     strata = picks.stratum.astype(np.int64) if question.pick == "quantiles" else None

@@ -95,12 +95,19 @@ class Selection:
                 f"'{self.expression}' holds for {self.count:,} {self.unit}s, more than {_MOST_IDS:,} can be listed",
                 hint="Use the count, or ask for the opposite and leave those out.",
             )
+        return self._first(self.count)
+
+    def _first(self, n: int) -> Ids:
+        """Return the first `n` ids, whatever their number."""
+        if not self._set.is_complement:
+            return self._set.ids[:n]
         if self.unit == "document":
             universe = np.flatnonzero(self.sae.corpus.documents.lengths()).astype(np.int64)
-            return universe[~_is_in(universe, self._set.ids)]
-        outside = np.ones(self.n_units, np.bool_)
-        outside[self._set.ids] = False
-        return np.flatnonzero(outside).astype(np.int64)
+            return universe[~_is_in(universe, self._set.ids)][:n]
+        # At most as many rows as there are exceptions lie between the first n.
+        outside = np.ones(min(self.n_units, n + self._set.ids.size), np.bool_)
+        outside[self._set.ids[: np.searchsorted(self._set.ids, outside.size)]] = False
+        return np.flatnonzero(outside)[:n].astype(np.int64)
 
     def table(self, limit: int | None = None) -> pa.Table:
         """Return the selection with document ids: `row`, `document`, `position`; or `document`, `index`, `n_rows`.
@@ -113,7 +120,7 @@ class Selection:
         import pyarrow as pa
 
         documents = self.sae.corpus.documents
-        ids = self.ids if limit is None else self.ids[:limit]
+        ids = self.ids if limit is None else self._first(limit)
         if self.unit == "document":
             return pa.table(
                 {

@@ -46,7 +46,12 @@ def moments_of(values: npt.NDArray[Any]) -> Moments:
     -----
     Holds one copy of the values, and a few arrays of 65,536 numbers: fresh memory costs more than the arithmetic.
     """
-    active = np.sort(values[values > 0])
+    # Powers of float64 values beyond 1e77 may overflow: what they belong to is then undefined, as in the kernel.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _moments(np.sort(values[values > 0]))
+
+
+def _moments(active: npt.NDArray[Any]) -> Moments:
     n = active.size
     (total,) = _sums(active, None)
     if not n:

@@ -48,7 +48,8 @@ def command(
     if report.findings:
         raise FormatError(
             f"'{store.url}' is damaged: {len(report.findings)} findings, the first: {report.findings[0].message}",
-            hint="Restore the named files from a copy, or import and analyze again.",
+            hint="Restore the named files from a copy. Or delete the directories of their artifacts, and import with "
+            "--replace, or analyze, again: what is there is never made a second time.",
             kind="corrupt-artifact",
         )
     what = "every digest holds" if deep else "every file is there with its size"

@@ -17,7 +17,7 @@ from saeatlas.cli.target import open_sae
 __all__ = ["GROUP", "command"]
 
 
-def command(
+def command(  # noqa: PLR0913 Each is a question of its own, all but one by name.
     expression: Annotated[str, Parameter(help="Feature ids with & | ! ( ), and thresholds such as 7 > 0.5.")],
     /,
     *,
@@ -25,6 +25,9 @@ def command(
     out: Annotated[
         Path | None, Parameter(help="File to write: .parquet, .arrow, .csv or .tsv.", show_default=False)
     ] = None,
+    count_only: Annotated[
+        bool, Parameter(name="--count", negative="", show_default=False, help="Only count them.")
+    ] = False,
     sae: SaeOption = "",
     atlas: AtlasOption = "",
     as_json: AsJson = False,
@@ -52,11 +55,12 @@ def command(
         "share": found.share,
     }
     if as_json:
-        screen.write_json(facts if out is not None else facts | {f"{found.unit}s": found.table().to_pylist()})
+        is_short = count_only or out is not None
+        screen.write_json(facts if is_short else facts | {f"{found.unit}s": found.table().to_pylist()})
         return
     whole = f"{count(found.n_units)} {found.unit}s"
     screen.say(f"{found.expression}: {count(found.count)} of {whole} ({percent(found.share)})")
-    if out is None:
+    if out is None and not count_only:
         limit = screen.ROWS_SHOWN if screen.is_terminal() else None
         table = found.table(limit)
         write_rows([Column(name, str, is_text=name == "document") for name in table.column_names], table, found.count)
