@@ -63,7 +63,7 @@ class Breakdown:
     """Cramér's V of level and whether the feature fires; or Spearman's rho of the number and the document's mean
     activation over all its rows."""
     effect: float | None
-    """Size of the effect; None when the feature fires in no document or in all."""
+    """Size of the effect; None where undefined: the feature fires in no document, or, for categories, in all."""
     effect_corrected: float | None
     """Cramér's V with Bergsma's correction of its bias; None for numbers."""
     p: float | None

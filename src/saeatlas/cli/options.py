@@ -20,7 +20,12 @@ AsJson = Annotated[bool, Parameter(name="--json", negative="", show_default=Fals
 SaeOption = Annotated[str, Parameter(name="--sae", show_default=False, help="Name of the SAE; not needed for one.")]
 FeatureReference = Annotated[str, Parameter(name="REF", help="The feature: NAME/ID, or ID where there is one SAE.")]
 Jobs = Annotated[
-    int, Parameter(name="--jobs", show_default=False, help="Worker processes at most; otherwise one for each core.")
+    int,
+    Parameter(
+        name="--jobs",
+        show_default=False,
+        help="Worker processes at most; otherwise SAEATLAS_JOBS, otherwise one for each core, up to 8.",
+    ),
 ]
 PlanOnly = Annotated[
     bool,

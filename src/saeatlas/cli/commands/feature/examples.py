@@ -25,7 +25,7 @@ def command(  # noqa: PLR0913 Each is a question of its own, all but one by name
     before: Annotated[int, Parameter(help="Tokens to show before.")] = 20,
     after: Annotated[int, Parameter(help="Tokens to show after.")] = 10,
     seed: Annotated[int, Parameter(help="Of the random choice.")] = 0,
-    strata: Annotated[int, Parameter(help="Parts that 'quantiles' makes.")] = 5,
+    strata: Annotated[int, Parameter(help="Parts that 'quantiles' makes.")] = 4,
     atlas: AtlasOption = "",
     as_json: AsJson = False,
 ) -> None:
