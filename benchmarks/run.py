@@ -224,7 +224,7 @@ def against_others(
 
 def around(probes: dict[str, list[int]], merged: saeatlas.Atlas) -> str:
     """Rows to documents: a linear merge against a search and a count."""
-    from saeatlas.kernels.documents import per_document
+    from saeatlas.kernels.documents import per_run
 
     sae = merged.sae()
     largest = list(probes.values())[-1]
@@ -235,7 +235,7 @@ def around(probes: dict[str, list[int]], merged: saeatlas.Atlas) -> str:
 
     def ours(feature: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows, values = found[feature]
-        sums = per_document(np.array([0, rows.size]), documents.locate(rows)[0], values, n_documents)
+        sums = per_run(documents.runs.first_row, documents.runs.document, rows, values)
         return sums.documents, sums.count, sums.sum
 
     def gather(feature: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

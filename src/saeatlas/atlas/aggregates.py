@@ -20,12 +20,14 @@ __all__ = ["document_sums", "documents_of", "live_top_tokens", "top_tokens_of"]
 
 def document_sums(sae: SAE, feature: int) -> DocumentSums:
     """Sum the active values of one feature by document."""
-    from saeatlas.kernels.documents import per_document
+    from saeatlas.kernels.documents import per_document, per_run
 
     rows, values = sae.activations.feature(feature)
-    documents, _ = sae.corpus.documents.locate(rows)
+    documents = sae.corpus.documents
+    if documents.attributes["contiguous"]:
+        return per_run(documents.runs.first_row, documents.runs.document, rows, values)
     indptr = np.array([0, values.size], np.int64)
-    return per_document(indptr, documents, values, sae.corpus.n_documents)
+    return per_document(indptr, documents.locate(rows)[0], values, documents.n_documents)
 
 
 def documents_of(sae: SAE, feature: int) -> pa.Table:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from saeatlas.format.codecs import Profile
     from saeatlas.storage.store import Store
 
-__all__ = ["RESERVED_COLUMNS", "DocumentsReader", "DocumentsWriter"]
+__all__ = ["RESERVED_COLUMNS", "DocumentsReader", "DocumentsWriter", "Runs"]
 
 Int64 = npt.NDArray[np.int64]
 UInt32 = npt.NDArray[np.uint32]
@@ -222,10 +222,15 @@ class DocumentsWriter:
 
 
 @dataclass(frozen=True)
-class _Runs:
+class Runs:
+    """Neighbouring rows of one document, in row order."""
+
     first_row: Int64
+    """First row of each run, and behind it the number of rows: [n_runs + 1]."""
     document: UInt32
+    """Document of each run."""
     position: UInt32
+    """Position in the document at which each run starts."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +268,7 @@ class DocumentsReader:
         """
         rows = np.asarray(rows)
         self._check_rows(rows)
-        runs = self._runs
+        runs = self.runs
         run = _find_runs(runs.first_row, rows)
         position = runs.position[run] + (rows - runs.first_row[run])
         return runs.document[run], position.astype(np.uint32)
@@ -271,7 +276,7 @@ class DocumentsReader:
     def rows_of(self, document: int) -> Int64:
         """Return the rows of a document in order."""
         self._check_document(document)
-        order, runs = self._order, self._runs
+        order, runs = self._order, self.runs
         mine = order.run[order.indptr[document] : order.indptr[document + 1]]
         pieces = [np.arange(runs.first_row[r], runs.first_row[r + 1], dtype=np.int64) for r in mine]
         return np.concatenate([*pieces, np.zeros(0, np.int64)])
@@ -280,7 +285,7 @@ class DocumentsReader:
         """Return the row at each (document, position), [n]; -1 where the document has no such position."""
         if not self.n_rows:
             return np.full(np.shape(documents), -1, np.int64)
-        order, runs = self._order, self._runs
+        order, runs = self._order, self.runs
         positions = np.asarray(positions, np.int64)
         inside = (positions >= 0) & (positions < self._lengths[documents])
         key = np.where(inside, order.offset[documents] + positions, 0)
@@ -290,7 +295,7 @@ class DocumentsReader:
     def row_documents(self, start: int, stop: int) -> UInt32:
         """Return the document of each row from `start` to `stop`, [stop - start]."""
         self._check_rows(np.array([start, max(start, stop - 1)]) if stop > start else np.zeros(0, np.int64))
-        runs = self._runs
+        runs = self.runs
         first = int(np.searchsorted(runs.first_row, start, "right")) - 1
         last = int(np.searchsorted(runs.first_row, stop, "left"))
         edges = np.clip(runs.first_row[first : last + 1], start, stop)
@@ -343,19 +348,20 @@ class DocumentsReader:
         return read_table(self._store, self._prefix, columns=None if columns is None else list(columns))
 
     @cached_property
-    def _runs(self) -> _Runs:
-        return _Runs(*(self._whole(f"run/{name}") for name in ("first_row", "document", "position")))
+    def runs(self) -> Runs:
+        """Where each run of neighbouring rows of one document starts."""
+        return Runs(*(self._whole(f"run/{name}") for name in ("first_row", "document", "position")))
 
     @cached_property
     def _lengths(self) -> Int64:
-        runs = self._runs
+        runs = self.runs
         # Sums of whole numbers below 2**53 are exact in the float64 that bincount gives.
         length = np.bincount(runs.document, np.diff(runs.first_row), minlength=self.n_documents)
         return length.astype(np.int64)
 
     @cached_property
     def _order(self) -> _Order:
-        runs = self._runs
+        runs = self.runs
         indptr, run = self._whole("document/indptr"), self._whole("document/run")
         offset = np.cumsum(self._lengths) - self._lengths
         return _Order(indptr, run, offset, offset[runs.document[run]] + runs.position[run])
