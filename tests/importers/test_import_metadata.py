@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +254,18 @@ def test_metadata_without_texts_imports_with_a_note(tmp_path: Path) -> None:
     importer = H5TopK(str(tmp_path / "a.h5"), metadata=str(tmp_path / "m.npz"), sae="s")
     assert any("'texts'" in note for note in importer.survey(Progress()).notes)
     assert not documents_of(importer, tmp_path).attributes["has_text"]
+
+
+def test_a_document_that_is_only_declared_is_not_said_to_have_rows(tmp_path: Path) -> None:
+    source = random_topk(0)
+    source.write_npz(tmp_path / "m.npz")
+    source = replace(source, ids=(*source.ids, "ghost"))
+    source.write_hdf5(tmp_path / "a.h5")
+    importer = H5TopK(str(tmp_path / "a.h5"), metadata=str(tmp_path / "m.npz"), sae="s")
+    said: list[Event] = []
+    documents_of(importer, tmp_path, Progress(said.append))
+    sentences = [event.text for event in said if "'ghost'" in event.text]
+    assert sentences == [
+        "1 documents have no metadata; the first: 'ghost'",
+        "1 documents have no rows; the first: 'ghost'",
+    ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,14 @@ class Shown:
     """A number."""
     pick: tuple[str, ...] = ("top",)
     """Names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halves:
+    """A plug-in."""
+
+    floor: float | None = None
+    """A number."""
 
 
 def test_key_ignores_the_order_of_parameters_and_inputs() -> None:
@@ -55,3 +64,9 @@ def test_wrong_field_is_named() -> None:
 
 def test_plugin_is_named_for_its_class() -> None:
     assert name_of(type("TopTokens", (), {})) == "top-tokens"
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_field_that_no_recipe_can_hold_is_named(number: float) -> None:
+    with pytest.raises(InvalidInput, match=f"Field 'floor' of halves.*finite.*{number}"):
+        check_fields(Halves(floor=number))

@@ -187,7 +187,7 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
 
     if facts["ids_without_metadata"]:
         yield (
-            f"{facts['ids_without_metadata']} documents have rows but no metadata; "
+            f"{facts['ids_without_metadata']} documents have no metadata; "
             f"the first: {first('first_ids_without_metadata')}"
         )
     if facts["documents_without_rows"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import threading
 from collections.abc import Mapping
@@ -85,6 +86,10 @@ def check_fields(plugin: object) -> None:
             f"Field '{place}' of {name_of(cls)}: {first['msg']}, found: {first['input']!r}",
             hint=f"Give '{place}' a value that fits its description.",
         ) from error
+    for name, value in values.items():
+        # A recipe is JSON, which has no other numbers.
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidInput(f"Field '{name}' of {name_of(cls)}: must be a finite number, found: {value}")
 
 
 _making = threading.Lock()
