@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from saeatlas.cli.main import main
 from saeatlas.cli.render import bars, contexts, numbers, screen, tables
 from saeatlas.cli.render.contexts import Shaded
 
@@ -112,7 +114,10 @@ def test_durations_read_well(seconds: float, text: str) -> None:
     assert numbers.seconds_text(seconds) == text
 
 
-@pytest.mark.parametrize(("size", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2.5e13, "25 TB")])
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(999_700, "1 MB"), (999.6e9, "1 TB"), (0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2.5e13, "25 TB")],
+)
 def test_sizes_read_well(size: float, text: str) -> None:
     assert numbers.bytes_text(size) == text
 
@@ -125,3 +130,8 @@ def test_shares_read_well(share: float, text: str) -> None:
 def test_joined_bins_hold_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
     bars.write_histogram([0.0, 1.0, 2.0, 3.0], [1, 2, 3], join=2)
     assert capsys.readouterr().out == "lower\tupper\tcount\n0.0\t2.0\t3\n2.0\t3.0\t3\n"
+
+
+def test_parts_of_the_values_come_strongest_first(atlas: Path, on_terminal: Draw) -> None:
+    drawn = on_terminal(main, ["feature", "examples", "7", "--pick", "quantiles", "--n", "1", "--strata", "2"])
+    assert drawn.index("Part 0 of the active values, 0 the strongest") < drawn.index("Part 1 of the active values")

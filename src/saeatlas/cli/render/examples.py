@@ -36,7 +36,7 @@ def write_examples(examples: Sequence[Example]) -> None:
     for example in examples:
         if example.stratum != stratum:
             stratum = example.stratum
-            target.print(Text(f"Part {stratum} of the active values, 0 the weakest", style="bold"))
+            target.print(Text(f"Part {stratum} of the active values, 0 the strongest", style="bold"))
         line = Text(f"{number(example.value)}", style="bold")
         line.append(f"  {visible(example.document)} at {example.position}", style="not bold dim")
         line.append(f"  {_metadata(example)}", style="not bold dim")

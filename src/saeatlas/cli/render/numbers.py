@@ -28,7 +28,8 @@ def percent(value: float | None) -> str:
 def bytes_text(size: float) -> str:
     """Write a size in the decimal unit that fits."""
     for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
+        # From 999.5 on, three digits would read '1e+03'.
+        if size < (1000 if unit == "bytes" else 999.5):
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} TB"
