@@ -56,7 +56,7 @@ def of_column(table: pa.Table, column: str) -> list[dict[str, Any]]:
 def random_case() -> tuple[Any, np.ndarray, np.ndarray, dict[str, Any]]:
     rng = np.random.default_rng(0)
     documents = rng.permutation(np.repeat(np.arange(60), 5))
-    dense = sparse_rows(rng, 300, 8, 0.08)
+    dense = sparse_rows(rng, 300, 8, 0.14)
     dense[:, 7] = 0.0
     columns = {
         "kind": [("a", "b", "c", None)[i] for i in rng.integers(0, 4, 60)],
@@ -77,6 +77,7 @@ def pooled(dense: np.ndarray, documents: np.ndarray, feature: int) -> tuple[np.n
 def test_categorical_effect_equals_scipy(random_case: Any) -> None:
     sae, dense, documents, columns = random_case
     kinds = np.array([kind or "" for kind in columns["kind"]])
+    by_chi_square = 0
     for line in of_column(compute_tables(MetadataAssociation(), sae)["data"], "kind"):
         fires, _ = pooled(dense, documents, line["feature"])
         known = kinds != ""
@@ -86,8 +87,23 @@ def test_categorical_effect_equals_scipy(random_case: Any) -> None:
         if line["p"] is None:
             assert 0 in table.sum(1)
             continue
-        np.testing.assert_allclose(line["p"], oracle.chi2_contingency(table, correction=False).pvalue, rtol=1e-9)
+        expected = oracle.chi2_contingency(table, correction=False)
+        np.testing.assert_allclose(line["min_expected"], expected.expected_freq.min())
+        if line["min_expected"] >= 5:
+            np.testing.assert_allclose(line["p"], expected.pvalue, rtol=1e-9)
+            by_chi_square += 1
         np.testing.assert_allclose(line["effect"], oracle.contingency.association(table, "cramer"), rtol=1e-9)
+    assert by_chi_square > 0
+
+
+def test_p_of_two_levels_and_few_documents_is_the_doubled_exact_one() -> None:
+    documents = np.repeat(np.arange(40), 2)
+    dense = np.zeros((80, 2))
+    dense[[0, 2, 4, 6, 60], 0] = 1.0
+    columns = {"kind": ["a"] * 10 + ["b"] * 30}
+    (line, _) = of_column(compute_tables(MetadataAssociation(), sae_of(dense, documents, columns))["data"], "kind")
+    assert line["n_documents_active"] == 5
+    assert line["p"] == pytest.approx(2 * oracle.fisher_exact([[4, 6], [1, 29]], "greater").pvalue)
 
 
 def test_numeric_effect_equals_scipy(random_case: Any) -> None:

@@ -46,8 +46,18 @@ def test_correlation_tail_ends_at_zero_and_one() -> None:
     assert correlation_tail(0.0, 10) == 1.0
 
 
+def exact_p(active: np.ndarray, totals: np.ndarray) -> float:
+    """Twice the tail on the side of the mean where the count lies, of the level where that is least, for all levels."""
+    n, m = int(totals.sum()), int(active.sum())
+    tails = []
+    for count, total in zip(active.tolist(), totals.tolist(), strict=True):
+        chance = oracle.hypergeom(n, m, total)
+        tails.append(chance.sf(count - 1) if count * n >= m * total else chance.cdf(count))
+    return min(1.0, 2 * min(tails) * (totals.size if totals.size > 2 else 1))
+
+
 @settings(deadline=None, max_examples=80)
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=2, max_size=6))
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=2, max_size=6))
 def test_cramers_v_equals_scipy(cells: list[tuple[int, int]]) -> None:
     active, silent = np.array(cells).T
     found = cramers_v(active[None], active + silent)
@@ -58,7 +68,9 @@ def test_cramers_v_equals_scipy(cells: list[tuple[int, int]]) -> None:
         return
     table = np.array([active[used], silent[used]])
     expected = oracle.chi2_contingency(table, correction=False)
-    np.testing.assert_allclose(found.p[0], expected.pvalue, rtol=1e-9)
+    is_small = expected.expected_freq.min() < 5 - 1e-12
+    p = exact_p(active[used], (active + silent)[used]) if is_small else expected.pvalue
+    np.testing.assert_allclose(found.p[0], p, rtol=1e-9)
     np.testing.assert_allclose(found.effect[0], oracle.contingency.association(table, "cramer"), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(found.min_expected[0], expected.expected_freq.min(), rtol=1e-12)
 
@@ -156,6 +168,40 @@ def test_chance_gives_uniform_p_values_with_either_test() -> None:
     assert oracle.kstest(p, "uniform").pvalue > 0.01
     p = spearman(sums, *rank_order(sums, np.ones(300, np.int64)), average_ranks(number)).p
     assert oracle.kstest(p, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("n_active", [1, 2, 6, 40, 300])
+def test_chance_gives_no_small_p_values_where_features_and_levels_are_rare(n_active: int) -> None:
+    # Most features are silent in most documents: the chi-square approximation gave p < 1e-4 to one in a hundred.
+    rng = np.random.default_rng(n_active)
+    levels = np.repeat(np.arange(3), [1940, 40, 20])
+    active = np.stack(
+        [np.bincount(levels[rng.choice(2000, n_active, replace=False)], minlength=3) for _ in range(3_000)]
+    )
+    found = cramers_v(active, np.bincount(levels))
+    assert found.min_expected[0] < 5
+    for level in (0.05, 0.01, 0.001):
+        assert (found.p <= level).mean() <= level + 3 * np.sqrt(level / 3_000)
+    assert (benjamini_hochberg(found.p) < 0.05).sum() <= 3
+
+
+@pytest.mark.parametrize("n_active", [1, 2, 6, 40])
+def test_chance_gives_no_small_p_values_where_a_feature_is_active_in_few_documents(n_active: int) -> None:
+    rng = np.random.default_rng(n_active)
+    dense = np.zeros((2_000, 500))
+    for feature in range(2_000):
+        dense[feature, rng.choice(500, n_active, replace=False)] = rng.lognormal(size=n_active)
+    sums = sums_of(dense)
+    p = spearman(sums, *rank_order(sums, np.ones(500, np.int64)), average_ranks(rng.random(500))).p
+    for level in (0.01, 0.001):
+        assert (p <= level).mean() <= level + 3 * np.sqrt(level / 2_000)
+
+
+def test_effect_planted_in_a_rare_level_is_found() -> None:
+    totals = np.array([1940, 40, 20])
+    found = cramers_v(np.array([[0, 0, 8], [8, 0, 0]]), totals)
+    assert found.p[0] < 1e-12
+    assert found.p[1] > 0.5
 
 
 def test_sign_of_the_correlation_is_that_of_the_effect() -> None:

@@ -41,7 +41,7 @@ class MetadataAssociation(Analysis):
     saeatlas analyze metadata-association --columns stars
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     axis: ClassVar[Axis] = Axis.FEATURE_LIST
     needs: ClassVar[frozenset[str]] = frozenset({"activations", "documents"})
 

@@ -73,7 +73,7 @@ class Breakdown:
     q_reason: str
     """Why there is no q; empty when there is."""
     min_expected: float | None
-    """Smallest expected count behind V: below about 5, p is rough; None for numbers."""
+    """Smallest expected count behind V: below 5, p is an exact bound, and careful; None for numbers."""
     n_documents: int
     """Documents with rows and a value."""
     n_missing: int

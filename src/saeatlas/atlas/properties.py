@@ -66,7 +66,7 @@ class Association:
     corrected: npt.NDArray[np.float64]
     """Bias-corrected Cramér's V; NaN for numbers."""
     p: npt.NDArray[np.float64]
-    """Chance of at least such an effect if feature and property were independent."""
+    """Chance of at least such an effect if feature and property were independent, or a bound on it."""
     min_expected: npt.NDArray[np.float64]
     """Smallest expected count of the table behind V; NaN for numbers."""
     n_documents_active: npt.NDArray[np.int64]

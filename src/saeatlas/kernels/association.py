@@ -28,6 +28,7 @@ __all__ = [
     "spearman",
 ]
 
+_LEAST_EXPECTED = 5.0
 _EPSILON = 1e-16
 _TINY = 1e-300
 
@@ -53,9 +54,9 @@ class CramersV:
     corrected: Floats
     """The same with Bergsma's correction of its bias."""
     p: Floats
-    """Upper tail of the chi-square distribution with levels - 1 degrees of freedom."""
+    """Upper tail of the chi-square distribution with levels - 1 degrees of freedom; exact bound for small counts."""
     min_expected: Floats
-    """Smallest expected count of the table; below about 5 the chi-square approximation is poor."""
+    """Smallest expected count of the table; below 5, where the chi-square approximation fails, p is the exact bound."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,11 @@ def cramers_v(n_documents_active: Counts, n_documents: Counts) -> CramersV:
     Pearson's chi-square of the table of fires or not by level, without continuity correction; V = sqrt(chi² / n).
     Corrected: Bergsma, W. (2013), A bias-correction for Cramér's V and Tschuprow's T,
     J. Korean Stat. Soc. 42(3), 323-328.
+
+    Where the smallest expected count is below 5, chi-square promises far too much: of features that are active in a
+    few documents, one in a hundred would have p < 1e-4 by chance. There, p is that of the most surprising level, times
+    the number of levels (Bonferroni; two levels are one question). A level's p is twice the exact tail of the
+    hypergeometric distribution beyond its count. This holds for any counts and errs on the careful side.
     """
     used = n_documents > 0
     found = _cramers_v(
@@ -217,8 +223,11 @@ def _cramers_v(active: Counts, totals: Counts) -> tuple[Floats, Floats, Floats, 
             difference = active[feature, level] - totals[level] * share
             statistic += difference * difference / (totals[level] * share * (1.0 - share))
         effect[feature] = math.sqrt(min(statistic / n, 1.0))
-        p[feature] = chi_square_tail(statistic, n_levels - 1)
         min_expected[feature] = least_total * min(share, 1.0 - share)
+        if min_expected[feature] < _LEAST_EXPECTED:
+            p[feature] = _exact_bound(active[feature], totals, fires, n)
+        else:
+            p[feature] = chi_square_tail(statistic, n_levels - 1)
         if n > 1:
             excess = max(statistic / n - (n_levels - 1) / (n - 1), 0.0)
             rows = 2.0 - 1.0 / (n - 1)
@@ -227,6 +236,37 @@ def _cramers_v(active: Counts, totals: Counts) -> tuple[Floats, Floats, Floats, 
             if least > 0.0:
                 corrected[feature] = math.sqrt(min(excess / least, 1.0))
     return effect, corrected, p, min_expected
+
+
+@njit(cache=True, nogil=True)
+def _exact_bound(active: Counts, totals: Counts, fires: int, n: int) -> float:
+    """Return twice the exact tail of the most surprising level, times the levels when there are more than two."""
+    least = 1.0
+    for level in range(totals.size):
+        least = min(least, _hypergeometric_tail(active[level], totals[level], fires, n))
+    return min(2.0 * least * (totals.size if totals.size > 2 else 1), 1.0)
+
+
+@njit(cache=True, nogil=True)
+def _hypergeometric_tail(count: int, total: int, fires: int, n: int) -> float:
+    """Return the chance of `count` or further from the mean on its side, of `total` drawn from `n` with `fires`."""
+    if count * n < fires * total:
+        # Few that fire among those drawn are many that are silent.
+        count, fires = total - count, n - fires
+    log_first = _log_choose(fires, count) + _log_choose(n - fires, total - count) - _log_choose(n, total)
+    term = whole = 1.0
+    x = count
+    # Beyond the mean terms fall, so what is left is soon too small to count.
+    while term > whole * _EPSILON and x < min(fires, total):
+        term *= (fires - x) * (total - x) / ((x + 1.0) * (n - fires - total + x + 1.0))
+        whole += term
+        x += 1
+    return min(whole * math.exp(log_first), 1.0)
+
+
+@njit(cache=True, nogil=True)
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
 
 
 @njit(cache=True, nogil=True)
