@@ -170,6 +170,7 @@ class DocumentsWriter:
         lengths = np.zeros(n_documents, np.int64)
         lengths[: min(n_documents, self._seen.size)] = self._seen[:n_documents]
         runs = np.concatenate([*self._run_documents, np.zeros(0, np.uint32)])
+        self._run_documents.clear()
         self._run_arrays["first_row"].append(np.array([self._n_rows], np.int64))
         self._stack.close()
         n_runs_of = self._write_document_runs(runs, n_documents)
@@ -189,7 +190,10 @@ class DocumentsWriter:
 
     def _write_document_runs(self, runs: UInt32, n_documents: int) -> Int64:
         """Write the runs of each document in row order; return how many each has."""
-        count = np.bincount(runs, minlength=n_documents).astype(np.int64)
+        count = np.zeros(n_documents, np.int64)
+        for start in range(0, runs.size, _SORT_RUNS):
+            # In parts, because counting holds 8 bytes for each run that it is given.
+            count += np.bincount(runs[start : start + _SORT_RUNS], minlength=n_documents)
         indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(count)])
         write_array(self._directory, "document/indptr", indptr, self._profile)
         with ArrayWriter(self._directory, "document/run", dtype=np.uint32, profile=self._profile) as out:
