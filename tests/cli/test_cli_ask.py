@@ -126,6 +126,18 @@ def test_listed_activations_hold_negatives(cli: Run, atlas: Path, source: Path) 
     assert [line["value"] for line in listed if line not in active] == [-1.0]
 
 
+def test_activations_of_a_range_of_rows(cli: Run, atlas: Path, source: Path) -> None:
+    rows = np.flatnonzero(dense(source)[:, 7] > 0)
+    found = ask(cli, "feature", "activations", 7, "--start", rows[2], "--stop", rows[5])["activations"]
+    assert [line["row"] for line in found] == rows[2:5].tolist()
+
+
+def test_activations_of_rows_that_are_not_there_are_refused(cli: Run, atlas: Path) -> None:
+    code, out, err = cli("feature", "activations", 7, "--stop", 601)
+    assert (code, out) == (2, "")
+    assert "600 rows" in err
+
+
 def test_activations_are_tab_separated_when_piped(cli: Run, atlas: Path) -> None:
     _, out, _ = cli("feature", "activations", "tiny/3")
     lines = out.splitlines()
@@ -214,6 +226,13 @@ def test_combinations_count_rows_and_documents(cli: Run, atlas: Path, source: Pa
         assert [line["document"] for line in found["documents"]] == [f"doc-{i:03d}" for i in wanted]
 
 
+def test_combination_can_be_counted_alone(cli: Run, atlas: Path) -> None:
+    whole = ask(cli, "feature", "combine", "!3")
+    del whole["rows"]
+    assert ask(cli, "feature", "combine", "!3", "--count") == whole
+    assert cli("feature", "combine", "!3", "--count")[1] == ""
+
+
 def test_combination_that_cannot_be_read_shows_the_place(cli: Run, atlas: Path) -> None:
     code, _, err = cli("feature", "combine", "3 & & 4")
     assert code == 2
@@ -253,6 +272,14 @@ def test_document_on_a_pipe_is_escaped(cli: Run, atlas: Path) -> None:
     out = "".join(cli("document", f"doc-{i:03d}")[1] for i in range(5))
     assert "\\x1b[31mred" in out
     assert "\x1b" not in out
+
+
+def test_document_without_tokens_says_why(cli: Run, source: Path, tmp_path: Path) -> None:
+    made = tmp_path / "no-tokens.atlas"
+    assert cli("import", "h5-topk", source / "acts.h5", "--sae", "tiny", "--atlas", made)[0] == 0
+    found = ask(cli, "document", "doc-001", "--atlas", made)
+    assert (found["tokens_available"], found["reason"]) == (False, "the corpus was imported without tokens")
+    assert "imported without tokens" in cli("document", "doc-001", "--atlas", made)[2]
 
 
 def test_unknown_document_is_not_found(cli: Run, atlas: Path) -> None:

@@ -336,6 +336,11 @@ def test_shards_hold_two_million_rows_and_end_on_chunks(tmp_path: Path) -> None:
     assert 7_999_993 <= len(importer.shards(wide)[0]) <= 8_000_000
 
 
+def test_segments_of_fewer_than_no_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="found: -1"):
+        H5TopK(pair(tmp_path).source, sae="s", shard_rows=-1).survey(SILENT)
+
+
 def test_identity_states_what_was_given_and_leaves_the_rest_unknown(tmp_path: Path) -> None:
     source = pair(tmp_path).source
     identity = H5TopK(source, sae="s", model="gpt2", layer=8, context_window=64).survey(SILENT).identity

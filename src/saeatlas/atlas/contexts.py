@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
     from saeatlas.format.tokens import TokensReader
 
-__all__ = ["ContextToken", "Example", "Focus", "examples_at", "is_visible", "window_start_of"]
+__all__ = ["ContextToken", "Example", "Focus", "examples_at", "is_visible", "why_no_tokens", "window_start_of"]
 
 _REASONS = {
     1: "the document has no text",

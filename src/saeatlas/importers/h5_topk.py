@@ -100,6 +100,8 @@ class H5TopK(Importer):
         """Read headers and check that the files fit together."""
         if self.tokens and self.tokenizer:
             raise InvalidInput("Tokens come from a table or from a tokenizer, but both were given")
+        if self.shard_rows < 0:
+            raise InvalidInput(f"A segment has 1 row or more, or 0 to choose; found: {self.shard_rows}")
         header = self._header()
         metadata = self._metadata()
         notes: tuple[str, ...] = ()

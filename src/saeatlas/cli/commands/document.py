@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from saeatlas.atlas.contexts import why_no_tokens
 from saeatlas.cli.discovery import LOOK as GROUP
 from saeatlas.cli.options import AsJson, AtlasOption, SaeOption
 from saeatlas.cli.render.numbers import number
-from saeatlas.cli.render.screen import write_json
+from saeatlas.cli.render.screen import say, write_json
 from saeatlas.cli.render.tables import Column, columns_of, write_facts, write_heading, write_rows, write_table
 from saeatlas.cli.target import open_sae
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from saeatlas.atlas.corpus import Corpus
     from saeatlas.atlas.sae import SAE
 
 __all__ = ["GROUP", "command"]
@@ -44,14 +44,18 @@ def command(
     opened = open_sae(atlas, sae)
     corpus = opened.corpus
     rows = corpus.rows_of(document, start, stop)
-    tokens = _tokens(opened, rows, start or 0)
+    reason = why_no_tokens(corpus, corpus.documents.index_of(document))
+    tokens = _tokens(opened, rows, start or 0, has_tokens=not reason)
     facts = {"document": document, "sae": opened.name, "n_rows": int(corpus.rows_of(document).size)}
     metadata = corpus.metadata(document)
     table = opened.features_in(document, start, stop)
     if as_json:
-        write_json(facts | {"metadata": metadata, "tokens": tokens, "features": table.to_pylist()})
+        missing = {"tokens_available": not reason, "reason": reason}
+        write_json(facts | {"metadata": metadata} | missing | {"tokens": tokens, "features": table.to_pylist()})
         return
     write_facts(facts | metadata)
+    if reason:
+        say(f"No token texts: {reason}")
     write_heading("Tokens")
     columns = [Column("position", str), Column("row", str), Column("token", str, is_text=True)]
     lines = [(line["position"], line["row"], line["token"], _strongest(line["features"])) for line in tokens]
@@ -66,17 +70,11 @@ def _strongest(features: list[dict[str, Any]]) -> str:
     return f"{shown}  +{more}" if more > 0 else shown
 
 
-def _strings(corpus: Corpus, rows: npt.NDArray[np.int64]) -> list[str | None]:
-    """Return the text of each row's token; None for all where the corpus or the document has no tokens."""
-    if corpus.tokens is None or not rows.size or corpus.tokens.status(int(corpus.documents.locate(rows[:1])[0][0])):
-        return [None] * rows.size
-    return list(corpus.tokens.strings(corpus.tokens.tokens(rows)))
-
-
-def _tokens(sae: SAE, rows: npt.NDArray[np.int64], start: int) -> list[dict[str, Any]]:
+def _tokens(sae: SAE, rows: npt.NDArray[np.int64], start: int, *, has_tokens: bool) -> list[dict[str, Any]]:
     """Return position, row, token text (None when not available) and active features of each row."""
     indptr, features, values = sae.activations.at(rows)
-    strings = _strings(sae.corpus, rows)
+    read = sae.corpus.tokens if has_tokens else None
+    strings: list[str | None] = [None] * rows.size if read is None else list(read.strings(read.tokens(rows)))
     lines = []
     for offset, row in enumerate(rows.tolist()):
         part = slice(indptr[offset], indptr[offset + 1])

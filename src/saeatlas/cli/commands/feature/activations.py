@@ -17,7 +17,7 @@ from saeatlas.cli.target import open_feature
 __all__ = ["GROUP", "command"]
 
 
-def command(
+def command(  # noqa: PLR0913 Each is a question of its own, all but one by name.
     reference: FeatureReference,
     /,
     *,
@@ -30,6 +30,8 @@ def command(
             negative="", show_default=False, help="Also rows that the source lists with zero or a negative value."
         ),
     ] = False,
+    start: Annotated[int | None, Parameter(help="First row of the source; otherwise 0.", show_default=False)] = None,
+    stop: Annotated[int | None, Parameter(help="One past the last row; otherwise the end.", show_default=False)] = None,
     atlas: AtlasOption = "",
     as_json: AsJson = False,
 ) -> None:
@@ -42,7 +44,7 @@ def command(
 
         check_target(out)
     feature = open_feature(atlas, reference)
-    table = feature.activations(listed=listed)
+    table = feature.activations(listed=listed, start=start, stop=stop)
     if out is not None:
         from saeatlas.format.export import export_table
 
