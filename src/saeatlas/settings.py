@@ -9,7 +9,7 @@ from pathlib import Path
 
 from saeatlas.errors import InvalidInput
 
-__all__ = ["Settings", "available_memory"]
+__all__ = ["Settings", "available_cores", "available_memory"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,16 +20,13 @@ class Settings:
     """Worker processes at most."""
     memory_budget: int = 2_000_000_000
     """Bytes that all workers together may hold at most; plans above it are refused."""
-    atlas: str = ""
-    """Atlas to use when none is named, or empty."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read `SAEATLAS_JOBS`, `SAEATLAS_MEMORY` (bytes) and `SAEATLAS_ATLAS`."""
+        """Read `SAEATLAS_JOBS` and `SAEATLAS_MEMORY` (bytes)."""
         return cls(
-            jobs=_whole(environment, "SAEATLAS_JOBS", min(os.cpu_count() or 1, 8)),
+            jobs=_whole(environment, "SAEATLAS_JOBS", min(available_cores(), 8)),
             memory_budget=_whole(environment, "SAEATLAS_MEMORY", int(available_memory() * 0.8)),
-            atlas=environment.get("SAEATLAS_ATLAS", ""),
         )
 
 
@@ -42,8 +39,22 @@ def _whole(environment: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
+def available_cores() -> int:
+    """Cores that this process may use, which a cluster may have cut down."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def available_memory() -> int:
     """Bytes of memory that a new process can use, or 4 GB where the system does not say."""
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.exists() else "max"
+    # What the group uses already counts file caches that are given up when needed, so the limit is taken as it is.
+    return min(_free_memory(), int(text)) if text.isdecimal() else _free_memory()
+
+
+def _free_memory() -> int:
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
         for line in meminfo.read_text().splitlines():

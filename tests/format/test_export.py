@@ -8,8 +8,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from saeatlas.format import export
 from saeatlas.errors import InvalidInput, NotFound, StorageError
+from saeatlas.format import export
 
 TABLE = pa.table({"row": pa.array([1, 2], pa.int64()), "document": ["a", 'b"\t,é']})
 

@@ -194,6 +194,15 @@ def test_duplicate_feature_is_named(store: MemoryStore, kit: Any) -> None:
     assert caught.value.kind == "duplicate-index"
 
 
+def test_absurd_feature_of_an_unknown_width_is_refused_before_memory_is_taken(store: MemoryStore, kit: Any) -> None:
+    features = make_arrays(kit.SHAPE).features.astype(np.int64)
+    features[7] = 2**32 - 1
+    importer = replace(kit.with_data(kit.importer(), features=features), n_features=0)
+    with pytest.raises(SourceError, match="feature id 4294967295 is out of range, expected 0 to 16777215") as caught:
+        import_source(store, importer)
+    assert caught.value.kind == "index-out-of-range"
+
+
 def test_source_without_rows_is_refused(store: MemoryStore, kit: Any) -> None:
     with pytest.raises(SourceError, match="no rows") as caught:
         import_source(store, kit.importer(replace(kit.SHAPE, n_rows=0)))

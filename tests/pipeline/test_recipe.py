@@ -70,3 +70,9 @@ def test_plugin_is_named_for_its_class() -> None:
 def test_a_field_that_no_recipe_can_hold_is_named(number: float) -> None:
     with pytest.raises(InvalidInput, match=f"Field 'floor' of halves.*finite.*{number}"):
         check_fields(Halves(floor=number))
+
+
+def test_plug_in_is_named_for_its_file() -> None:
+    from saeatlas.importers.h5_topk import H5TopK
+
+    assert (name_of(H5TopK), name_of(Shown)) == ("h5-topk", "shown")

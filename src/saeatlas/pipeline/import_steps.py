@@ -20,8 +20,20 @@ if TYPE_CHECKING:
     from saeatlas.format.segment import SegmentBuilder
     from saeatlas.kernels.sparse import CanonicalRows, Fault
 
-__all__ = ["DocumentsStep", "IdentityStep", "SegmentStep", "TokensStep", "import_steps", "segment_memory"]
+__all__ = [
+    "MOST_FEATURES",
+    "DocumentsStep",
+    "IdentityStep",
+    "SegmentStep",
+    "TokensStep",
+    "import_steps",
+    "segment_memory",
+]
 
+MOST_FEATURES = 1 << 24
+"""Features at most where the source does not say how many: a larger id is an error in the source, or a sentinel."""
+_ENGINE = 1
+"""Raised when segments, documents or tokens come out otherwise from the same rows, whatever the importer."""
 _SMALL = 1_000_000
 _MODERATE = 300_000_000
 
@@ -116,7 +128,7 @@ class DocumentsStep:
 
     def params(self) -> dict[str, Any]:
         """Return what shapes the documents."""
-        return {"importer": name_of(type(self.importer)), **self.importer.params("documents")}
+        return {"importer": name_of(type(self.importer)), "engine": _ENGINE, **self.importer.params("documents")}
 
     def inputs(self, view: View) -> dict[str, str]:
         """Return the fingerprint of the source."""
@@ -174,7 +186,7 @@ class TokensStep:
 
     def params(self) -> dict[str, Any]:
         """Return what shapes the tokens."""
-        return {"importer": name_of(type(self.importer)), **self.importer.params("tokens")}
+        return {"importer": name_of(type(self.importer)), "engine": _ENGINE, **self.importer.params("tokens")}
 
     def inputs(self, view: View) -> dict[str, str]:
         """Return the fingerprint of the source and the digest of the documents."""
@@ -294,7 +306,7 @@ class SegmentStep:
                 batch.indptr,
                 empty_feature=empty_feature,
                 empty_value=empty_value,
-                n_features=self.survey.n_features,
+                n_features=self.survey.n_features or MOST_FEATURES,
             )
             if isinstance(rows, Fault):
                 raise _fault_error(rows, batch, self.survey)
@@ -309,6 +321,7 @@ class SegmentStep:
     def _shared(self) -> dict[str, Any]:
         return {
             "importer": name_of(type(self.importer)),
+            "engine": _ENGINE,
             **self.importer.params("activations"),
             "corpus": self.survey.corpus,
             "n_features": self.survey.n_features,
@@ -324,10 +337,10 @@ def _fault_error(fault: Fault, batch: RowBatch, survey: Survey) -> SourceError:
     """Return the error that names the row in the source, the slot, what was found and what may be."""
     place = f"Row {batch.first_row + fault.row}, slot {fault.slot}"
     if fault.kind == "index-out-of-range":
-        most = f"0 to {survey.n_features - 1}" if survey.n_features else "0 or more"
+        most = f"0 to {(survey.n_features or MOST_FEATURES) - 1}"
         return SourceError(
             f"{place}: feature id {fault.found:.0f} is out of range, expected {most}",
-            hint="Check the number of features, and whether ids begin at 0; if this marks an empty slot, say so.",
+            hint="Name the number of features, see whether ids begin at 0, and if this id marks an empty slot, say so.",
             kind=fault.kind,
         )
     if fault.kind == "duplicate-index":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,5 +112,8 @@ def _adapter(cls: type) -> TypeAdapter[Any]:
 
 
 def name_of(cls: type) -> str:
-    """Return the plug-in name of a class: `TopTokens` is 'top-tokens'."""
+    """Return the name of a plug-in: its file's, or from its class, `TopTokens` being 'top-tokens'."""
+    place: str = cls.__module__
+    if getattr(sys.modules[place], "plugin", None) is cls:
+        return place.rpartition(".")[2].replace("_", "-")
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
