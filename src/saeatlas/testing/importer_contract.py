@@ -1,5 +1,4 @@
 """What every importer must do, as tests: subclass `ImporterContract` and say how a source and its faults are made."""
-# ruff: noqa: D102 - the name of each test is its sentence.
 
 from __future__ import annotations
 
