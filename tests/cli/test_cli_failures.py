@@ -3,14 +3,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from saeatlas.atlas.atlas import create
 from saeatlas.cli import main as program
-from saeatlas.cli.target import atlas_place, split_reference
-from saeatlas.errors import InvalidInput, NotFound, SourceError
+from saeatlas.cli.target import atlas_place, open_or_create, split_reference
+from saeatlas.errors import FormatError, InvalidInput, NotFound, SourceError
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -62,6 +64,37 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert done.stdout.strip() in {"0", "141"}
+
+
+def test_output_that_takes_no_more_is_an_error_of_storage(atlas: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "saeatlas.cli.main", "feature", "activations", "3", "--json", "--atlas", str(atlas)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 10
+    assert done.stderr.startswith("error: Cannot write the answer: No space left on device")
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_atlas_that_another_program_makes_meanwhile_is_opened(tmp_path: Path) -> None:
+    assert open_or_create(str(tmp_path / "a"), lambda: create(tmp_path / "a")).commit.number == 0
+
+
+def test_directory_where_the_making_of_an_atlas_stopped_is_used(tmp_path: Path) -> None:
+    (tmp_path / "staging").mkdir()
+    (tmp_path / "staging" / uuid.uuid4().hex).write_text("{")
+    assert open_or_create(str(tmp_path), lambda: None).commit.number == 0
+
+
+def test_directory_with_a_staging_of_somebody_else_is_not_made_an_atlas(tmp_path: Path) -> None:
+    (tmp_path / "staging").mkdir()
+    (tmp_path / "staging" / "precious").write_text("")
+    with pytest.raises(FormatError, match="not an atlas"):
+        open_or_create(str(tmp_path), lambda: None)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 from cyclopts import CycloptsError
 
 from saeatlas.cli.render.escape import visible
-from saeatlas.errors import InternalError, InvalidInput, SaeatlasError
+from saeatlas.errors import InternalError, InvalidInput, SaeatlasError, StorageError
 
 __all__ = ["report_failure"]
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def report_failure(error: BaseException) -> int:
@@ -27,7 +29,16 @@ def report_failure(error: BaseException) -> int:
         return _leave_broken_pipe()
     if isinstance(error, KeyboardInterrupt):
         return _report_interrupt()
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
+        return _report_output(error)
     return _report_unexpected(error)
+
+
+def _report_output(error: OSError) -> int:
+    """Say that standard output takes no more; files are written by code that names them in its own errors."""
+    _give_up_output()
+    _complain(f"Cannot write the answer: {error.strerror}", "Free some space where it goes, and ask again.", ())
+    return StorageError.exit_code
 
 
 def _report_known(error: SaeatlasError) -> int:
@@ -66,15 +77,19 @@ def _report_interrupt() -> int:
 
 def _leave_broken_pipe() -> int:
     """Go quietly when the reader of standard output has gone, as `head` does."""
-    # The interpreter flushes standard output once more at exit, which would complain.
+    _give_up_output()
+    return _BROKEN_PIPE
+
+
+def _give_up_output() -> None:
+    """Send what is left in the buffer nowhere: it is flushed once more at exit, which would complain."""
     try:
         descriptor = sys.stdout.fileno()
     except (OSError, ValueError):
-        return _BROKEN_PIPE
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
-    return _BROKEN_PIPE
 
 
 def _notes(error: BaseException) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saeatlas.errors import InvalidInput, NotFound, StorageError
+from saeatlas.errors import AlreadyExists, InvalidInput, NotFound, StorageError
 
 if TYPE_CHECKING:
     from saeatlas.atlas.atlas import Atlas
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 _IDENTITY_FILE = "atlas.json"
+_STAGING = "staging"
+_STAGED = re.compile("[0-9a-f]{32}")
 
 
 def atlas_place(given: str, *, here: Path | None = None) -> str:
@@ -71,18 +74,27 @@ def open_or_create(given: str, check: Callable[[], object]) -> Atlas:
     if not is_free(place):
         return open_at(place)
     check()
-    return create(place)
+    try:
+        return create(place)
+    except AlreadyExists:
+        # Another program made it in the meantime.
+        return open_at(place)
 
 
 def is_free(place: str) -> bool:
-    """Whether nothing is at a place yet, or an empty directory."""
+    """Whether nothing is at a place yet, or an empty directory, or one in which the making of an atlas was cut off."""
     if "://" in place:
         return False
     path = Path(place).expanduser()
     try:
-        return not path.exists() or (path.is_dir() and not any(path.iterdir()))
+        return not path.exists() or (path.is_dir() and all(_is_left_over(entry) for entry in path.iterdir()))
     except OSError as error:
         raise StorageError(f"Cannot look into '{path}': {error.strerror or error}", kind="read-only") from error
+
+
+def _is_left_over(path: Path) -> bool:
+    """Whether this is a staging directory with nothing in it but what saeatlas puts there, never a user's own."""
+    return path.name == _STAGING and path.is_dir() and all(_STAGED.fullmatch(entry.name) for entry in path.iterdir())
 
 
 def store_to_plan_in(given: str) -> Store:
