@@ -5,6 +5,7 @@ Every reader returns (rows, values) of one feature, rows ascending, so that the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,23 +27,30 @@ class RawMmap:
         self.indptr = np.load(folder / "indptr.npy")
         self.rows = np.load(folder / "rows.npy", mmap_mode="r")
         self.values = np.load(folder / "values.npy", mmap_mode="r")
-        self.files = [folder / "rows.npy", folder / "values.npy"]
-        self.handles = [f.open("rb", buffering=0) for f in self.files]
 
     def feature(self, feature: int) -> Answer:
         start, stop = int(self.indptr[feature]), int(self.indptr[feature + 1])
         return np.array(self.rows[start:stop]), np.array(self.values[start:stop])
 
-    def pread(self, feature: int) -> Answer:
-        """The same without a mapping: what a cold read costs at least."""
+
+class RawPread:
+    """The same files without a mapping, one positioned read an array: the floor of a cold read.
+
+    Pages that a process has mapped cannot be dropped from the cache, so no RawMmap may be alive beside it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.indptr = np.load(folder / "indptr.npy")
+        self.files = [folder / "rows.npy", folder / "values.npy"]
+        self.handles = [file.open("rb", buffering=0) for file in self.files]
+
+    def feature(self, feature: int) -> Answer:
         start, stop = int(self.indptr[feature]), int(self.indptr[feature + 1])
-        answer = []
-        for handle, dtype in zip(self.handles, (np.uint32, np.float32), strict=True):
-            handle.seek(128 + start * 4)
-            out = np.empty(stop - start, dtype)
-            handle.readinto(out)  # type: ignore[attr-defined]
-            answer.append(out)
-        return answer[0], answer[1]
+        rows, values = np.empty(stop - start, np.uint32), np.empty(stop - start, np.float32)
+        for handle, out in zip(self.handles, (rows, values), strict=True):
+            if os.preadv(handle.fileno(), [out], 128 + start * 4) != out.nbytes:
+                raise SystemExit("a raw file is too short")
+        return rows, values
 
 
 def write_raw(folder: Path, counts: npt.NDArray[np.int64], features: Iterator[tuple[int, Answer]]) -> None:

@@ -54,11 +54,12 @@ def run(n_rows: int, data: Path) -> str:
     merged = saeatlas.open(data / "work" / "merged.atlas")
     packed = saeatlas.open(data / "work" / "balanced.atlas")
     counts = atlas.sae().activations.counts
-    raw = raw_arrays(data / f"raw-{n_rows}", counts, merged.sae().activations.feature)
+    folder = raw_arrays(data / f"raw-{n_rows}", counts, merged.sae().activations.feature)
     probes = choose(counts)
+    parts.append(cold(probes, rivals.RawPread(folder), merged, packed, data / "work"))
+    raw = rivals.RawMmap(folder)
     parts += [
         features(probes, raw, {"fast, as imported": atlas, "fast, merged": merged, "balanced, merged": packed}, n_rows),
-        cold(probes, raw, merged, packed, data / "work"),
         against_others(probes, raw, merged, activations, data / "rivals", n_rows),
         around(probes, merged),
         start_up(data / "work" / "merged.atlas", probes),
@@ -78,10 +79,10 @@ def choose(counts: np.ndarray) -> dict[str, list[int]]:
     return probes
 
 
-def raw_arrays(folder: Path, counts: np.ndarray, read: rivals.Read) -> rivals.RawMmap:
+def raw_arrays(folder: Path, counts: np.ndarray, read: rivals.Read) -> Path:
     if not (folder / "indptr.npy").exists():
         rivals.write_raw(folder, counts, ((f, read(f)) for f in range(counts.size)))
-    return rivals.RawMmap(folder)
+    return folder
 
 
 def same(left: rivals.Answer, right: rivals.Answer) -> None:
@@ -153,7 +154,7 @@ def row_arrays(activations: object, n_rows: int) -> tuple[np.ndarray, np.ndarray
 
 
 def cold(
-    probes: dict[str, list[int]], raw: rivals.RawMmap, merged: saeatlas.Atlas, packed: saeatlas.Atlas, work: Path
+    probes: dict[str, list[int]], raw: rivals.RawPread, merged: saeatlas.Atlas, packed: saeatlas.Atlas, work: Path
 ) -> str:
     """Reads after the system was asked to forget the files, against one positioned read per array."""
     reads = {"fast": merged.sae().activations, "balanced": packed.sae().activations}
@@ -161,9 +162,9 @@ def cold(
 
     files = {
         "raw": raw.files,
-        **{name: list(place.glob("artifacts/*/segment-*/feature/*/c/0")) for name, place in places.items()},
+        **{name: list(place.glob("artifacts/*/*/feature/*/c/0")) for name, place in places.items()},
     }
-    calls: dict[str, Callable[[int], object]] = {"raw": raw.pread, **{n: a.feature for n, a in reads.items()}}
+    calls: dict[str, Callable[[int], object]] = {"raw": raw.feature, **{n: a.feature for n, a in reads.items()}}
     other = int(np.flatnonzero(np.diff(raw.indptr))[-1])
 
     def lines() -> Iterator[list[str]]:

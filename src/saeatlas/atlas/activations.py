@@ -104,6 +104,8 @@ class Activations:
         self.value_dtype = np.dtype(np.float64 if is_wide else np.float32)
         first_rows = [self.row_dtype.type(info.first_row) if info.first_row else None for info in infos]
         self._parts = tuple(zip(self.segments, first_rows, strict=True))
+        as_stored = len(infos) == 1 and infos[0].value_dtype == self.value_dtype.name
+        self._only = self.segments[0] if as_stored and self.row_dtype == np.uint32 else None
         self._starts = np.array([info.first_row for info in infos], np.int64)
 
     def __repr__(self) -> str:
@@ -144,6 +146,8 @@ class Activations:
             Aligned values, float32 (float64 where a segment stores float64), zeros and negatives included.
         """
         feature = self.check_feature(feature)
+        if self._only is not None:
+            return self._only.feature(feature)
         counts = [segment.count(feature) for segment, _ in self._parts]
         n_listed = sum(counts)
         rows, values = np.empty(n_listed, self.row_dtype), np.empty(n_listed, self.value_dtype)

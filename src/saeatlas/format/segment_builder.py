@@ -50,6 +50,13 @@ def check_n_rows(n_rows: int) -> None:
         )
 
 
+def _kept(values: Array, dtype: npt.DTypeLike) -> Array:
+    """Return the values to hold on to: a copy only where the type or much unused memory behind a view asks for it."""
+    found = values.astype(dtype, copy=False)
+    is_part = isinstance(found.base, np.ndarray) and found.nbytes < found.base.nbytes // 2
+    return found.copy() if is_part else found
+
+
 class _Side:
     """Array writers that are completed together."""
 
@@ -198,7 +205,7 @@ class SegmentBuilder:
         check_n_rows(self.n_rows)
 
     def append(self, features: Array, values: Array, indptr: Array, *, n_empty: int = 0) -> None:
-        """Add rows in the form that `canonical_rows` gives.
+        """Add rows in the form that `canonical_rows` gives. The arrays are kept until `finish`: leave them as they are.
 
         Parameters
         ----------
@@ -223,7 +230,7 @@ class SegmentBuilder:
             raise InternalError(f"Feature {largest} is beyond the {self.n_features} features of '{self.sae}'")
         facts = value_facts(values)
         dtype = np.float32 if facts.fits_float32 else np.float64
-        part = Rows(self._n_rows, indptr, np.array(features, id_dtype(largest + 1)), np.array(values, dtype))
+        part = Rows(self._n_rows, indptr, features.astype(id_dtype(largest + 1), copy=False), _kept(values, dtype))
         lengths = np.diff(indptr)
         total = self._fingerprint + fingerprint(self.first_row + self._n_rows, indptr, part.features, part.values)
         self._fingerprint = total % (1 << 128)
