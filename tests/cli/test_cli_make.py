@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from saeatlas.cli.main import main
+from saeatlas.format.canonical import write_document
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -179,6 +180,14 @@ def test_verify_names_the_damaged_file(cli: Run, copied: Path) -> None:
     assert code == 9
     assert str(victim.relative_to(copied)) in out
     assert err.startswith("error: ")
+
+
+def test_verify_says_that_a_newer_atlas_needs_an_upgrade(cli: Run, copied: Path) -> None:
+    place = copied / "atlas.json"
+    place.chmod(0o644)
+    place.write_bytes(write_document({**json.loads(place.read_bytes()), "format": 2}))
+    code, _, err = cli("verify")
+    assert (code, "hint: Upgrade" in err) == (9, True)
 
 
 def test_gc_dry_run_deletes_nothing(cli: Run, copied: Path) -> None:

@@ -340,17 +340,17 @@ def _fault_error(fault: Fault, batch: RowBatch, survey: Survey) -> SourceError:
         most = f"0 to {(survey.n_features or MOST_FEATURES) - 1}"
         return SourceError(
             f"{place}: feature id {fault.found:.0f} is out of range, expected {most}",
-            hint="Name the number of features, see whether ids begin at 0, and if this id marks an empty slot, say so.",
+            hint="Check the number of features and the first id; name what marks an empty slot with --empty-index.",
             kind=fault.kind,
         )
     if fault.kind == "duplicate-index":
         return SourceError(
             f"{place}: feature id {fault.found:.0f} is listed twice in the row",
-            hint="Each feature has one value in a row; if this id marks an empty slot, say so.",
+            hint="List a feature once in a row; name what marks an empty slot with --empty-index or --empty-value.",
             kind=fault.kind,
         )
     return SourceError(
         f"{place}: the value is {fault.found}, expected a finite number",
-        hint="Find out why the activations hold it; if it marks an empty slot, say so.",
+        hint="Find out why the activations hold it; name a value that marks an empty slot with --empty-value.",
         kind=fault.kind,
     )

@@ -45,6 +45,9 @@ def command(
     elif report.findings:
         columns = [Column("path", is_text=True), Column("kind", is_text=True), Column("message", is_text=True)]
         write_table(columns, [(finding.path, finding.kind, finding.message) for finding in report.findings])
+    newer = [finding for finding in report.findings if finding.kind in {"unsupported-format", "newer-format"}]
+    if newer:
+        raise FormatError(newer[0].message, hint="Upgrade: pip install --upgrade saeatlas", kind="unsupported-format")
     if report.findings:
         raise FormatError(
             f"'{store.url}' is damaged: {len(report.findings)} findings, the first: {report.findings[0].message}",
