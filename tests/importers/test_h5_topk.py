@@ -325,15 +325,21 @@ def test_unknown_filter_is_a_source_error(tmp_path: Path, monkeypatch: pytest.Mo
         importer.survey(SILENT)
 
 
-def test_shards_hold_two_million_rows_and_end_on_chunks(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("n_rows", "k", "n_shards"),
+    [(50_000_000, 32, 20), (10_000_000, 32, 4), (9_000_000, 32, 4), (50_000_000, 1, 7), (50_000_000, 48, 25)],
+)
+def test_shards_are_even_hold_two_to_eight_million_rows_and_end_on_chunks(
+    tmp_path: Path, n_rows: int, k: int, n_shards: int
+) -> None:
     importer = pair(tmp_path, random_topk(0, k=4), chunks=(7, 4))
     survey = importer.survey(SILENT)
-    huge = type(survey)(**{**vars(survey), "n_rows": 50_000_000, "k": 32})
-    shards = importer.shards(huge)
+    shards = importer.shards(type(survey)(**{**vars(survey), "n_rows": n_rows, "k": k}))
+    lengths = [len(shard) for shard in shards]
+    assert len(shards) == n_shards
     assert all(shard.stop % 7 == 0 for shard in shards[:-1])
-    assert 1_999_993 <= len(shards[0]) <= 2_000_000
-    wide = type(survey)(**{**vars(survey), "n_rows": 50_000_000, "k": 1})
-    assert 7_999_993 <= len(importer.shards(wide)[0]) <= 8_000_000
+    assert max(lengths) - min(lengths) < 7 * n_shards
+    assert 1_999_000 < min(lengths) <= max(lengths) <= 8_000_000
 
 
 def test_segments_of_fewer_than_no_rows_are_refused(tmp_path: Path) -> None:

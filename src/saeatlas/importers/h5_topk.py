@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["H5TopK", "plugin"]
 
 _DEFAULT_TEXT_COLUMN = "texts"
-_SHARD_SLOTS = 64_000_000
+_SHARD_SLOTS = 80_000_000
 _MOST_SHARD_SLOTS = 96_000_000
 _LEAST_SHARD_ROWS = 2_000_000
 _MOST_SHARD_ROWS = 8_000_000
@@ -123,14 +123,16 @@ class H5TopK(Importer):
         )
 
     def shards(self, survey: Survey) -> tuple[range, ...]:
-        """Cut the rows into ranges of about 64 million slots and 2 to 8 million rows, ending on chunks of the file."""
+        """Cut the rows evenly, at most 80 million slots or 8 million rows a range, ending on chunks of the file."""
         from saeatlas.importers._hdf5 import chunk_rows, open_hdf5
 
         with open_hdf5(Path(self.source)) as file:
             chunk = chunk_rows(file[self.indices], file[self.values])
         rows = self.shard_rows or _shard_rows(survey.k or 1)
-        if not self.shard_rows and rows > chunk:
-            rows -= rows % chunk
+        if not self.shard_rows:
+            # Even ranges, so that workers end together and no small segment is left over.
+            rows = -(-survey.n_rows // -(-survey.n_rows // rows)) if survey.n_rows else rows
+            rows = -(-rows // chunk) * chunk if rows > chunk else rows
         return tuple(range(start, min(survey.n_rows, start + rows)) for start in range(0, survey.n_rows, rows))
 
     def rows(self, shard: range, progress: Progress) -> Iterator[RowBatch]:
@@ -285,7 +287,7 @@ class H5TopK(Importer):
 
 
 def _shard_rows(k: int) -> int:
-    """Rows of a shard: 64 million slots, stretched to 96 where that reaches 2 million rows."""
+    """Rows of a shard at most: 80 million slots, stretched to 96 where that reaches 2 million rows."""
     rows = max(_SHARD_SLOTS // k, min(_LEAST_SHARD_ROWS, _MOST_SHARD_SLOTS // k))
     return max(1, min(rows, _MOST_SHARD_ROWS))
 
