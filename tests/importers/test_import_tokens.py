@@ -314,3 +314,18 @@ def test_a_span_that_the_table_lacks_is_shown_as_unknown(tmp_path: Path) -> None
     feature = int(sae.activations.active_counts.argmax())
     found = [t for e in sae.feature(feature).examples(n=100) for t in e.tokens]
     assert {(t.start, t.end) for t in found} == {(0, 0), (None, None)}
+
+
+def test_string_that_is_missing_once_is_taken_from_where_it_stands(tmp_path: Path) -> None:
+    source = random_topk(0)
+    at = positions(source)
+    strings = [None if row == 0 else f" t{p}" for row, p in enumerate(at)]
+    _, tokens = from_table(tmp_path, source, token_table(source, id=at, string=strings))
+    assert tokens.strings(tokens.tokens(np.arange(len(at)))) == [f" t{p}" for p in at]
+
+
+def test_token_with_neither_id_nor_string_is_refused(tmp_path: Path) -> None:
+    source = random_topk(0)
+    strings = [None if row == 3 else "x" for row in range(len(source.document))]
+    with pytest.raises(SourceError, match="neither an id nor a string"):
+        from_table(tmp_path, source, token_table(source, string=strings))

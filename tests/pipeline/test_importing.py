@@ -194,6 +194,36 @@ def test_duplicate_feature_is_named(store: MemoryStore, kit: Any) -> None:
     assert caught.value.kind == "duplicate-index"
 
 
+def test_replace_never_moves_rows_of_another_sae_to_other_documents(store: MemoryStore, kit: Any) -> None:
+    import_source(store, kit.importer(sae="a"))
+    arrays = make_arrays(kit.SHAPE)
+    moved = kit.with_data(kit.importer(sae="b"), documents=np.roll(arrays.documents, 1))
+    with pytest.raises(Conflict, match="which 'a' use") as caught:
+        import_source(store, moved, replace=True)
+    assert caught.value.kind == "corpus-mismatch"
+
+
+def test_one_build_joins_no_sae_to_documents_of_another_source(store: MemoryStore, kit: Any) -> None:
+    longer = kit.importer(replace(kit.SHAPE, n_rows=150), sae="b")
+    with pytest.raises(InvalidInput, match="'a' and 'b' bring documents of their own for corpus 'reviews'"):
+        build(store, kit.importer(sae="a"), longer)
+    assert head(store).number == 0
+
+
+def test_one_build_imports_an_sae_once(store: MemoryStore, kit: Any) -> None:
+    with pytest.raises(InvalidInput, match="SAE 'a' is imported twice"):
+        build(store, kit.importer(sae="a"), kit.importer(sae="a", shard_rows=20))
+
+
+def test_known_width_binds_a_source_that_states_none(store: MemoryStore, kit: Any) -> None:
+    import_source(store, kit.importer())
+    features = make_arrays(kit.SHAPE).features.copy()
+    features[7] = 32
+    unsaid = replace(kit.with_data(kit.importer(), features=features), n_features=None)
+    with pytest.raises(SourceError, match="feature id 32 is out of range, expected 0 to 31"):
+        import_source(store, unsaid, replace=True)
+
+
 def test_absurd_feature_of_an_unknown_width_is_refused_before_memory_is_taken(store: MemoryStore, kit: Any) -> None:
     features = make_arrays(kit.SHAPE).features.astype(np.int64)
     features[7] = 2**32 - 1

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from saeatlas.atlas.atlas import Atlas
-from saeatlas.errors import Conflict, InvalidInput, NotFound
-from saeatlas.format.commit import head, list_commits, load_commit
+from saeatlas.errors import Conflict, FormatError, InvalidInput, NotFound
+from saeatlas.format.commit import commit_key, head, list_commits, load_commit
 from saeatlas.pipeline.build import build, build_report
 from saeatlas.pipeline.compact import compact, compact_steps
 from saeatlas.pipeline.gc import gc
@@ -228,3 +228,14 @@ def test_compact_goes_on_where_it_stopped(kit: Any, store: MemoryStore) -> None:
     compact(counted, "toy", max_rows=40)
     assert (counted.writes, load_commit(store, 2).message) == (3, "Compact 'toy'")
     kit.assert_holds(store, make_arrays(kit.SHAPE))
+
+
+def test_gc_deletes_nothing_when_a_kept_commit_cannot_be_read(local: LocalStore, kit: Any) -> None:
+    import_source(local, kit.importer(sae="a"))
+    import_source(local, kit.importer(sae="b"))
+    newest = Path(local.url) / commit_key(2)
+    newest.chmod(0o644)
+    newest.write_bytes(newest.read_bytes()[:-20])
+    with pytest.raises(FormatError):
+        gc(local, keep_commits=1, min_age_seconds=0)
+    assert list_commits(local) == [1, 2]

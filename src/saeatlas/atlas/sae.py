@@ -61,12 +61,12 @@ class SAE:
         Raises
         ------
         NotFound
-            When only the identity or weights of the SAE are in the atlas.
+            When only the identity of the SAE is in the atlas.
         """
         store = self.atlas.store
         segments = read_segments(store, self.atlas.entries, self.name)
         if not segments:
-            raise NotFound(f"SAE '{self.name}' has no activations", hint="Import them, or capture them.")
+            raise NotFound(f"SAE '{self.name}' has no activations", hint="Import them with this name.")
         if len({info.corpus for _, info in segments}) != 1:
             names = ", ".join(sorted({info.corpus for _, info in segments}))
             raise FormatError(f"SAE '{self.name}' has segments of several corpora: {names}", kind="corrupt-artifact")

@@ -119,6 +119,8 @@ class Selection:
         """
         import pyarrow as pa
 
+        if limit is not None and limit < 0:
+            raise InvalidInput(f"The number shown must not be negative, found: {limit}")
         documents = self.sae.corpus.documents
         ids = self.ids if limit is None else self._first(limit)
         if self.unit == "document":

@@ -348,7 +348,7 @@ class ArrayReader:
             except (ValueError, RuntimeError) as error:
                 raise FormatError(
                     f"Chunk {chunk} cannot be decoded: '{self.prefix}/{_shard_name(len(layout.shape))}' ({error})",
-                    hint="Run `saeatlas verify --deep`; restore the file or import the shard again",
+                    hint="Run `saeatlas verify --deep` and do what it says",
                     kind="corrupt-artifact",
                 ) from error
             lower, upper = max(start, begin), min(stop, end)
@@ -380,6 +380,6 @@ def _read_index(blob: Blob, layout: _Layout, key: str) -> npt.NDArray[np.int64]:
 def _broken_index(key: str, found: str) -> FormatError:
     return FormatError(
         f"The data of an array is damaged: '{key}', {found}",
-        hint="Run `saeatlas verify --deep`; restore the file or import the shard again",
+        hint="Run `saeatlas verify --deep` and do what it says",
         kind="corrupt-artifact",
     )

@@ -164,7 +164,7 @@ def _merge_rows(readers: Sequence[SegmentReader], by_row: RowSide, stored: np.dt
         if read % _MODULUS != int(reader.info.fingerprint, 16):
             raise FormatError(
                 f"The rows of '{reader.prefix}' are not those of its seal",
-                hint="Run 'saeatlas verify --deep'; restore the segment or import its rows again.",
+                hint="Run 'saeatlas verify --deep' and do what it says.",
                 kind="corrupt-artifact",
             )
         facts.fingerprint = (facts.fingerprint + written) % _MODULUS

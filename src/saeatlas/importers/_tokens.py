@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -35,13 +35,28 @@ class _Vocabulary:
     strings: list[str] = field(default_factory=list)
     places: dict[int | str, int] = field(default_factory=dict)
     ambiguous: set[int] = field(default_factory=set)
+    unnamed: set[int] = field(default_factory=set)
+    """Places of ids that came without a string so far."""
 
-    def place(self, token_id: int | None, string: str) -> int:
-        key: int | str = string if token_id is None else token_id
-        place = self.places.setdefault(key, len(self.strings))
+    def place(self, token_id: int | None, string: str | None) -> int:
+        if token_id is None and string is None:
+            raise SourceError(
+                "A token has neither an id nor a string",
+                hint="Leave out the rows of tokens that are not known.",
+                kind="source-error",
+            )
+        key = string if token_id is None else token_id
+        place = self.places.setdefault(cast("int | str", key), len(self.strings))
         if place == len(self.strings):
             self.ids.append(token_id)
-            self.strings.append(string)
+            self.strings.append(f"<{token_id}>" if string is None else string)
+            if string is None:
+                self.unnamed.add(place)
+        elif string is None:
+            pass
+        elif place in self.unnamed:
+            self.strings[place] = string
+            self.unnamed.remove(place)
         elif token_id is not None and self.strings[place] != string:
             self.ambiguous.add(token_id)
         return place
@@ -254,24 +269,27 @@ def _refuse_duplicates(
 
 def _places(batch: _Batch, vocabulary: _Vocabulary) -> npt.NDArray[np.uint32]:
     """Return the place of each token in the vocabulary; new ones are added."""
-    strings = pc.fill_null(batch.strings, "").dictionary_encode() if batch.strings is not None else None
-    words = strings.dictionary.to_pylist() if strings is not None else []
-    codes = strings.indices.to_numpy().astype(np.int64) if strings is not None else None
+    words: list[str | None] = [None]
+    codes = np.zeros(len(batch.document), np.int64)
+    if batch.strings is not None:
+        strings = batch.strings.dictionary_encode()
+        words += strings.dictionary.to_pylist()
+        codes = pc.fill_null(strings.indices, -1).to_numpy().astype(np.int64) + 1
     if batch.ids is None:
-        assert codes is not None
-        by_word = np.array([vocabulary.place(None, word) for word in words], np.uint32)
+        used = np.unique(codes)
+        by_word = np.zeros(len(words), np.uint32)
+        by_word[used] = [vocabulary.place(None, words[code]) for code in used.tolist()]
         return np.asarray(by_word[codes], np.uint32)
     # A pair of id and string becomes one number, so that NumPy finds the few distinct pairs of many tokens.
     ids, inverse_id = np.unique(batch.ids, return_inverse=True)
-    pairs = inverse_id * max(1, len(words)) + (codes if codes is not None else 0)
+    pairs = inverse_id * len(words) + codes
     distinct, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
     order = np.argsort(first)
     place: npt.NDArray[np.uint32] = np.empty(distinct.size, np.uint32)
     for i in order.tolist():
-        id_at, word_at = divmod(int(distinct[i]), max(1, len(words)))
+        id_at, word_at = divmod(int(distinct[i]), len(words))
         token_id = int(ids[id_at])
-        word = words[word_at] if words else f"<{token_id}>"
-        place[i] = vocabulary.place(None if token_id < 0 else token_id, word)
+        place[i] = vocabulary.place(None if token_id < 0 else token_id, words[word_at])
     found: npt.NDArray[np.uint32] = place[inverse.reshape(-1)]
     return found
 

@@ -145,6 +145,7 @@ def _building(
     for analysis in analyses:
         check_fields(analysis)
     prepared = [prepare(store, importer, progress, replace_old=replace_old) for importer in importers]
+    _check_together(prepared)
     steps: dict[str, Step] = {}
     for one in prepared:
         # Two SAEs of one corpus share its documents and tokens: the first importer writes them.
@@ -170,6 +171,24 @@ def _building(
         imports=tuple(prepared),
         message=", ".join(did).capitalize() or "Nothing",
     )
+
+
+def _check_together(prepared: list[Prepared]) -> None:
+    """Refuse imports that would overwrite or borrow each other's data within one build."""
+    saes: set[str] = set()
+    corpora: dict[str, Prepared] = {}
+    for one in prepared:
+        survey = one.survey
+        if survey.identity.name in saes:
+            raise InvalidInput(f"SAE '{survey.identity.name}' is imported twice", hint="Give the SAEs different names.")
+        saes.add(survey.identity.name)
+        first = corpora.setdefault(survey.corpus, one).survey
+        if (first.n_rows, first.fingerprints["documents"]) != (survey.n_rows, survey.fingerprints["documents"]):
+            raise InvalidInput(
+                f"'{first.identity.name}' and '{survey.identity.name}' bring documents of their own for corpus "
+                f"'{survey.corpus}'",
+                hint="Import one after the other, so that they are compared, or name another corpus for one.",
+            )
 
 
 def _n_values(store: Store, building: Building) -> int:

@@ -67,6 +67,10 @@ def gc(
     old = [n for n in numbers[:-keep_commits] if _is_old(store, commit_key(n), min_age_seconds)]
     # A commit that is young keeps those after it: the chain has no gaps.
     old = [number for index, number in enumerate(old) if numbers[index] == number]
+    for number in numbers[len(old) :]:
+        # A commit that cannot be read must stop gc before anything older, which still can be, is gone.
+        with suppress(NotFound):
+            load_commit(store, number)
     freed = 0
     with progress.task("Delete commits", total=len(old), unit="commits") as task:
         for number in old:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from saeatlas.errors import AlreadyExists, Conflict
 from saeatlas.format.artifact import SEAL, load_manifest
 from saeatlas.format.commit import Entry, head
@@ -112,8 +114,7 @@ class ImportChange:
             if not old or not new or old.digest == new.digest:
                 continue
             others = self._others(store, entries)
-            n_rows = load_manifest(store, old.path).attributes["n_rows"]
-            if self.replace and (not others or n_rows == self.survey.n_rows):
+            if self.replace and (not others or name == self._tokens or _same_rows(store, old, new)):
                 continue
             if not others and self._of_this_corpus(store, entries):
                 raise _other_data(self.identity.name, name)
@@ -121,7 +122,7 @@ class ImportChange:
             raise Conflict(
                 f"Corpus '{self.survey.corpus}'{used} has other {name.rpartition('/')[2]} than this source",
                 hint="Give the corpus another name, or the same documents and metadata; --replace replaces it "
-                "where the rows stay the same.",
+                "where every row stays in its document.",
                 kind="corpus-mismatch",
             )
 
@@ -167,6 +168,19 @@ class ImportChange:
         return [f"'{sae}'" for sae, corpus in found.items() if corpus == self.survey.corpus]
 
 
+def _same_rows(store: Store, old: Entry, new: Entry) -> bool:
+    """Whether two documents artifacts put every row at the same position of a document of the same id."""
+    from saeatlas.format.documents import DocumentsReader
+
+    one, other = (
+        DocumentsReader(store, entry.path, load_manifest(store, entry.path).attributes) for entry in (old, new)
+    )
+    if (one.n_rows, one.n_documents) != (other.n_rows, other.n_documents):
+        return False
+    pairs = ((getattr(one.runs, name), getattr(other.runs, name)) for name in ("first_row", "document", "position"))
+    return all(np.array_equal(*pair) for pair in pairs) and one.ids().equals(other.ids())
+
+
 @dataclass(frozen=True)
 class Prepared:
     """An import that could start."""
@@ -192,7 +206,9 @@ def prepare(store: Store, importer: Importer, progress: Progress, *, replace_old
     entries = head(store).entries
     there = stored_identity(store, entries, importer.sae)
     if there:
-        survey = replace(survey, identity=merge_identities(there, survey.identity))
+        identity = merge_identities(there, survey.identity)
+        # A width that is known binds sources that do not state one.
+        survey = replace(survey, identity=identity, n_features=survey.n_features or identity.width)
     for note in survey.notes:
         progress.say(note)
     steps = import_steps(importer, survey)

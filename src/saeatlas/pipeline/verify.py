@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from saeatlas.errors import FormatError, NotFound, SaeatlasError
+from saeatlas.errors import NotFound, SaeatlasError
 from saeatlas.format.artifact import SEAL, Manifest, load_manifest, verify_artifact
 from saeatlas.format.commit import Commit, Entry, commit_key, list_commits, load_commit
 from saeatlas.format.version import ATLAS, read_atlas
@@ -118,7 +118,7 @@ def _check_commits(store: Store) -> tuple[list[Commit], list[Finding]]:
             commit = load_commit(store, number)
         except NotFound:
             continue
-        except FormatError as error:
+        except SaeatlasError as error:
             findings.append(Finding(key, error.kind, error.message))
             continue
         if commit.parent != number - 1:
@@ -131,10 +131,12 @@ def _check_commits(store: Store) -> tuple[list[Commit], list[Finding]]:
 
 
 def _check_artifact(store: Store, path: str, listed: dict[str, Entry], progress: Progress, *, deep: bool) -> _Checked:
-    findings = [
-        Finding(problem.path, problem.kind, problem.message)
-        for problem in verify_artifact(store, path, deep=deep, progress=progress)
-    ]
+    try:
+        problems = verify_artifact(store, path, deep=deep, progress=progress)
+    except SaeatlasError as error:
+        # A file that cannot be read, or that went while it was looked at, must not hide what else is wrong.
+        return _Checked([Finding(path, error.kind, error.message)])
+    findings = [Finding(problem.path, problem.kind, problem.message) for problem in problems]
     try:
         manifest = load_manifest(store, path)
     except SaeatlasError as error:
