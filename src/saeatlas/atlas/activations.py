@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from saeatlas.errors import FormatError, InvalidInput, NotFound
+from saeatlas.format.segment_info import N_TOP
 from saeatlas.format.segment_reader import SegmentReader
 from saeatlas.progress import SILENT, Progress
 
 __all__ = ["Activations", "FeatureBlock", "top_entries"]
 
 Array = npt.NDArray[Any]
-_N_TOP = 64  # What a segment stores per feature.
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ class Activations:
         feature = self.check_feature(feature)
         if n < 0:
             raise InvalidInput(f"The number of rows must not be negative, found: {n}")
-        if n > _N_TOP:
+        if n > N_TOP:
             return top_entries(*self.feature(feature), n)
         rows, values = [], []
         for segment in self.segments:

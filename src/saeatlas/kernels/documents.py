@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from saeatlas.kernels.locate import range_of
 from saeatlas.kernels.stats import Counts, Floats, Values, float32_or_64
 
 __all__ = ["DocumentSums", "per_document", "per_run"]
@@ -111,15 +112,7 @@ def _sum_by_run(
             continue
         row = np.int64(rows[i])
         if row >= end:
-            # Steps that double: far rows take few of them, near ones take one.
-            step = 1
-            while run + step < run_document.size and first_row[run + step] <= row:
-                run += step
-                step *= 2
-            while step > 1:
-                step //= 2
-                if run + step < run_document.size and first_row[run + step] <= row:
-                    run += step
+            run = range_of(first_row, run, row)
             end = first_row[run + 1]
         if run != current:
             current = run

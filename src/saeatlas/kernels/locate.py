@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["merge_sorted"]
+__all__ = ["merge_sorted", "range_of"]
 
 Int64 = npt.NDArray[np.int64]
 
@@ -28,19 +28,26 @@ def merge_sorted(starts: Int64, numbers: npt.NDArray[np.integer[Any]]) -> npt.ND
 
 
 @njit(cache=True, nogil=True)
+def range_of(starts: Int64, at: int, number: np.int64) -> int:
+    """Return the last range that starts at or before a number, which does not lie before range `at`."""
+    # Steps that double find the next range in few steps when numbers are far apart, in one when they are near.
+    step = 1
+    while at + step < starts.size and starts[at + step] <= number:
+        at += step
+        step *= 2
+    while step > 1:
+        step //= 2
+        if at + step < starts.size and starts[at + step] <= number:
+            at += step
+    return at
+
+
+@njit(cache=True, nogil=True)
 def _merge(starts: Int64, numbers: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
     out = np.empty(numbers.size, np.uint32)
     at = 0
     for i in range(numbers.size):
         number = np.int64(numbers[i])
-        # Steps that double find the next range in few steps when numbers are far apart, in one when they are near.
-        step = 1
-        while at + step < starts.size and starts[at + step] <= number:
-            at += step
-            step *= 2
-        while step > 1:
-            step //= 2
-            if at + step < starts.size and starts[at + step] <= number:
-                at += step
+        at = range_of(starts, at, number)
         out[i] = at
     return out

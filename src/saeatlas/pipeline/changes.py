@@ -53,17 +53,17 @@ def without_stale(
 ) -> dict[str, Entry]:
     """Drop analyses whose inputs are not those of `after`; a commit never lists what is out of date.
 
-    Only SAEs whose own data, or whose corpus, differ from `before`, and the analyses in `made`, are looked at.
+    Where a corpus differs from `before`, all are looked at; else those of SAEs that differ, and those in `made`.
     """
     changed = {name for name in {*before, *after} if _content(before, name) != _content(after, name)}
-    corpora = {name.split("/")[1] for name in changed if name.startswith("corpus/")}
+    has_new_corpus = any(name.startswith("corpus/") for name in changed)
     touched = {name.split("/")[1] for name in changed if name.startswith("sae/")}
     fresh = set(made)
     kept = dict(after)
     for name, entry in after.items():
         if not name.startswith("sae/") or entry.encoding_type != "table":
             continue
-        if (name in fresh or corpora or name.split("/")[1] in touched) and not _is_current(store, after, name):
+        if (name in fresh or has_new_corpus or name.split("/")[1] in touched) and not _is_current(store, after, name):
             del kept[name]
     return kept
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from saeatlas.ahead import one_ahead
 from saeatlas.errors import InternalError, SourceError
@@ -106,15 +106,19 @@ class IdentityStep:
 
 
 @dataclass(frozen=True)
-class DocumentsStep:
-    """Writes the documents of the corpus and which rows are whose."""
+class _CorpusStep:
+    """What the steps of a corpus have in common: the importer writes an artifact that is named as the step."""
 
     importer: Importer
     survey: Survey
 
-    name: ClassVar[str] = "documents"
-    encoding_type: ClassVar[str] = "documents"
+    name: ClassVar[Literal["documents", "tokens"]]
     encoding_version: ClassVar[int] = 1
+
+    @property
+    def encoding_type(self) -> str:
+        """Name of the step."""
+        return self.name
 
     @property
     def version(self) -> int:
@@ -124,11 +128,18 @@ class DocumentsStep:
     @property
     def output(self) -> str:
         """Logical name."""
-        return f"corpus/{self.survey.corpus}/documents"
+        return f"corpus/{self.survey.corpus}/{self.name}"
 
     def params(self) -> dict[str, Any]:
-        """Return what shapes the documents."""
-        return {"importer": name_of(type(self.importer)), "engine": _ENGINE, **self.importer.params("documents")}
+        """Return what shapes the artifact."""
+        return {"importer": name_of(type(self.importer)), "engine": _ENGINE, **self.importer.params(self.name)}
+
+
+@dataclass(frozen=True)
+class DocumentsStep(_CorpusStep):
+    """Writes the documents of the corpus and which rows are whose."""
+
+    name: ClassVar[Literal["documents", "tokens"]] = "documents"
 
     def inputs(self, view: View) -> dict[str, str]:
         """Return the fingerprint of the source."""
@@ -160,33 +171,14 @@ class DocumentsStep:
 
 
 @dataclass(frozen=True)
-class TokensStep:
+class TokensStep(_CorpusStep):
     """Writes which token each row is."""
 
-    importer: Importer
-    survey: Survey
-
-    name: ClassVar[str] = "tokens"
-    encoding_type: ClassVar[str] = "tokens"
-    encoding_version: ClassVar[int] = 1
-
-    @property
-    def version(self) -> int:
-        """Version of the importer."""
-        return type(self.importer).version
-
-    @property
-    def output(self) -> str:
-        """Logical name."""
-        return f"corpus/{self.survey.corpus}/tokens"
+    name: ClassVar[Literal["documents", "tokens"]] = "tokens"
 
     @property
     def _documents(self) -> str:
         return f"corpus/{self.survey.corpus}/documents"
-
-    def params(self) -> dict[str, Any]:
-        """Return what shapes the tokens."""
-        return {"importer": name_of(type(self.importer)), "engine": _ENGINE, **self.importer.params("tokens")}
 
     def inputs(self, view: View) -> dict[str, str]:
         """Return the fingerprint of the source and the digest of the documents."""
