@@ -9,7 +9,7 @@ from pathlib import Path
 
 from saeatlas.errors import InvalidInput
 
-__all__ = ["Settings", "available_cores", "available_memory"]
+__all__ = ["Settings", "available_cores", "available_memory", "cache_directory"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,17 @@ def _whole(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise InvalidInput(f"{name} must be a whole number above 0, found: '{text}'")
     return int(text)
+
+
+def cache_directory(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where work is kept that is dear to repeat and belongs to no atlas: `SAEATLAS_CACHE`, or the user's cache.
+
+    The user's cache is `$XDG_CACHE_HOME/saeatlas`, and `~/.cache/saeatlas` where that is not set. Nothing is made.
+    """
+    own = environment.get("SAEATLAS_CACHE", "")
+    if own:
+        return Path(own).expanduser()
+    return Path(environment.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "saeatlas"
 
 
 def available_cores() -> int:
