@@ -23,9 +23,9 @@ class Registry(Mapping[str, type]):
     plug-in with a missing optional dependency breaks only itself.
     """
 
-    def __init__(self, package: str, kind: type) -> None:
+    def __init__(self, package: str, *kinds: type) -> None:
         self.package = package
-        self.kind = kind
+        self.kinds = kinds
 
     @cached_property
     def _places(self) -> dict[str, str]:
@@ -50,8 +50,9 @@ class Registry(Mapping[str, type]):
             raise NotFound(f"No {word} is named '{name}'", hint=f"Known: {', '.join(self._places)}")
         module, _, attribute = self._places[name].partition(":")
         plugin = getattr(importlib.import_module(module), attribute)
-        if not (isinstance(plugin, type) and issubclass(plugin, self.kind) and dataclasses.is_dataclass(plugin)):
-            raise InvalidInput(f"'{module}:{attribute}' is not a {self.kind.__name__} dataclass")
+        if not (isinstance(plugin, type) and issubclass(plugin, self.kinds) and dataclasses.is_dataclass(plugin)):
+            names = " or ".join(kind.__name__ for kind in self.kinds)
+            raise InvalidInput(f"'{module}:{attribute}' is not a dataclass of the kind {names}")
         return plugin
 
     def __iter__(self) -> Iterator[str]:

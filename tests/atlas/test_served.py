@@ -219,7 +219,7 @@ def test_missing_need_is_not_found(source: Any, remake: Any) -> None:
     _, atlas = remake(source, has_tokens=False)
     with pytest.raises(NotFound, match="no tokens"):
         inputs_of(atlas.store, atlas.entries, "s", {"tokens"})
-    with pytest.raises(InvalidInput, match="Unknown need"):
+    with pytest.raises(NotFound, match="Analysis 'weather' has not been computed"):
         inputs_of(atlas.store, atlas.entries, "s", {"weather"})
 
 

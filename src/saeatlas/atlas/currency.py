@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from saeatlas.errors import FormatError, InvalidInput, NotFound
+from saeatlas.errors import FormatError, NotFound
 from saeatlas.format.artifact import load_manifest
+from saeatlas.format.canonical import canonical_json, digest_bytes
 from saeatlas.format.identity import SaeIdentity
 from saeatlas.format.segment_info import SegmentInfo
 
@@ -15,10 +16,18 @@ if TYPE_CHECKING:
     from saeatlas.format.commit import Entry
     from saeatlas.storage.store import Store
 
-__all__ = ["NEEDS", "activations_content", "inputs_of", "read_identity", "read_segments", "segment_entries"]
+__all__ = [
+    "NEEDS",
+    "activations_content",
+    "inputs_of",
+    "present_inputs",
+    "read_identity",
+    "read_segments",
+    "segment_entries",
+]
 
-NEEDS = ("activations", "documents", "tokens")
-"""What an analysis may ask for, in the order in which inputs are listed."""
+NEEDS = ("activations", "documents", "tokens", "weights", "map", "explanations")
+"""What an analysis may ask for beside other analyses: activations, the corpus, and what was imported about the SAE."""
 
 _MODULUS = 1 << 128
 
@@ -76,6 +85,7 @@ def activations_content(segments: Iterable[SegmentInfo], width: int | None) -> s
 def inputs_of(store: Store, entries: Mapping[str, Entry], sae: str, needs: Iterable[str]) -> dict[str, str]:
     """Return need → content for an analysis of `sae`, as the entries stand.
 
+    A need is one of `NEEDS`, the name of another analysis of the same SAE, or `sae/<name>/<need>` of another SAE.
     An analysis is current exactly when these equal the inputs in its manifest.
 
     Raises
@@ -83,24 +93,55 @@ def inputs_of(store: Store, entries: Mapping[str, Entry], sae: str, needs: Itera
     NotFound
         When the commit lacks one of the needs.
     """
-    wanted = set(needs)
-    unknown = wanted - set(NEEDS)
-    if unknown:
-        raise InvalidInput(f"Unknown need: '{min(unknown)}'", hint=f"Known: {', '.join(NEEDS)}")
+    return {need: _content_of(store, entries, sae, need) for need in sorted(set(needs))}
+
+
+def present_inputs(store: Store, entries: Mapping[str, Entry], sae: str, needs: Iterable[str]) -> dict[str, str]:
+    """Return what `inputs_of` returns, without the needs that the commit lacks."""
+    found: dict[str, str] = {}
+    for need in sorted(set(needs)):
+        try:
+            found |= inputs_of(store, entries, sae, [need])
+        except NotFound:
+            continue
+    return found
+
+
+def _content_of(store: Store, entries: Mapping[str, Entry], sae: str, need: str) -> str:
+    if need.startswith("sae/"):
+        _, other, inner = need.split("/", 2)
+        if f"sae/{other}/identity" not in entries:
+            names = sorted({name.split("/")[1] for name in entries if name.startswith("sae/")})
+            raise NotFound(f"The atlas has no SAE named '{other}'", hint=f"Known: {', '.join(names) or 'none'}")
+        return _content_of(store, entries, other, inner)
+    if need == "activations":
+        identity = read_identity(store, entries, sae)
+        return activations_content(_infos(store, entries, sae), identity.width if identity else None)
+    if need in {"documents", "tokens"}:
+        corpus = _infos(store, entries, sae)[0].corpus
+        return _listed(entries, f"corpus/{corpus}/{need}", f"Corpus '{corpus}' has no {need}", f"Import the {need}.")
+    if need == "explanations":
+        prefix = f"sae/{sae}/explanations/"
+        contents = [[name, entries[name].content] for name in sorted(entries) if name.startswith(prefix)]
+        if not contents:
+            raise NotFound(f"SAE '{sae}' has no explanations", hint="Import some: see 'saeatlas import --help'.")
+        return digest_bytes(canonical_json(contents))
+    if need in NEEDS:
+        hint = f"Import it first: see 'saeatlas import {'sae-weights' if need == 'weights' else 'feature-map'} --help'."
+        return _listed(entries, f"sae/{sae}/{need}", f"SAE '{sae}' has no {need}", hint)
+    missing = f"Analysis '{need}' has not been computed for SAE '{sae}'"
+    return _listed(entries, f"sae/{sae}/{need}", missing, f"Run 'saeatlas analyze {need}'.")
+
+
+def _infos(store: Store, entries: Mapping[str, Entry], sae: str) -> list[SegmentInfo]:
     segments = [info for _, info in read_segments(store, entries, sae)]
     if not segments:
         raise NotFound(f"SAE '{sae}' has no activations", hint="Import them first.")
-    corpus = segments[0].corpus
-    found: dict[str, str] = {}
-    for need in NEEDS:
-        if need not in wanted:
-            continue
-        if need == "activations":
-            identity = read_identity(store, entries, sae)
-            found[need] = activations_content(segments, identity.width if identity else None)
-            continue
-        entry = entries.get(f"corpus/{corpus}/{need}")
-        if entry is None:
-            raise NotFound(f"Corpus '{corpus}' has no {need}", hint=f"Import the {need} of the corpus first.")
-        found[need] = entry.content
-    return found
+    return segments
+
+
+def _listed(entries: Mapping[str, Entry], name: str, missing: str, hint: str) -> str:
+    entry = entries.get(name)
+    if entry is None:
+        raise NotFound(missing, hint=hint)
+    return entry.content

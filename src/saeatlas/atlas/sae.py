@@ -10,7 +10,7 @@ import numpy as np
 from saeatlas.atlas.activations import Activations
 from saeatlas.atlas.currency import read_identity, read_segments
 from saeatlas.atlas.feature import Feature
-from saeatlas.errors import FormatError, NotFound
+from saeatlas.errors import FormatError, InvalidInput, NotFound
 from saeatlas.format.identity import SaeIdentity
 from saeatlas.format.segment_reader import SegmentReader
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from saeatlas.atlas.atlas import Atlas
     from saeatlas.atlas.corpus import Corpus
+    from saeatlas.atlas.feature_map import FeatureMap
     from saeatlas.atlas.selection import Selection, Unit
     from saeatlas.atlas.tables import State
+    from saeatlas.atlas.weights import Weights
+    from saeatlas.format.matrix import MatrixReader
 
 __all__ = ["SAE"]
 
@@ -40,7 +43,8 @@ class SAE:
 
     def __repr__(self) -> str:
         width = "features" if self.identity.width else "features seen (width unknown)"
-        return f"SAE({self.name!r}, {self.n_features:,} {width}, {self.n_rows:,} rows)"
+        rows = f"{self.n_rows:,} rows" if self.has_activations else "no activations"
+        return f"SAE({self.name!r}, {self.n_features:,} {width}, {rows})"
 
     @cached_property
     def identity(self) -> SaeIdentity:
@@ -53,6 +57,11 @@ class SAE:
                 kind="corrupt-artifact",
             )
         return found
+
+    @property
+    def has_activations(self) -> bool:
+        """Whether rows were imported; an SAE may have weights, a map or explanations only."""
+        return any(name.startswith(f"sae/{self.name}/segment/") for name in self.atlas.entries)
 
     @cached_property
     def activations(self) -> Activations:
@@ -85,10 +94,36 @@ class SAE:
         """Rows of the corpus."""
         return self.activations.n_rows
 
-    @property
+    @cached_property
     def n_features(self) -> int:
-        """Width of the SAE, or the largest listed id and one where the width is unknown."""
-        return self.activations.n_features
+        """Width of the SAE, or the largest id that any of its data names and one where the width is unknown."""
+        if self.identity.width is not None:
+            return self.identity.width
+        own = (f"sae/{self.name}/{part}" for part in ("weights", "map", "explanations/"))
+        parts = [name for prefix in own for name in self.atlas.entries if name.startswith(prefix)]
+        seen = [int(str(self.atlas.manifest(name).attributes["n_features"])) for name in parts]
+        return max([self.activations.n_features if self.has_activations else 0, *seen])
+
+    @cached_property
+    def weights(self) -> Weights | None:
+        """Directions of the features and how the SAE encodes; None when no weights were imported."""
+        from saeatlas.atlas.weights import weights_of
+
+        return weights_of(self)
+
+    @cached_property
+    def map(self) -> FeatureMap | None:
+        """Positions and edges of features as imported; None when no map was."""
+        from saeatlas.atlas.feature_map import map_of
+
+        return map_of(self)
+
+    @property
+    def explanations(self) -> pl.LazyFrame:
+        """What was said about the features: `set`, `feature`, `explainer`, `method`, `text`; all sets together."""
+        from saeatlas.atlas.explanations import explanations_of
+
+        return explanations_of(self)
 
     @property
     def n_listed(self) -> int:
@@ -105,7 +140,13 @@ class SAE:
         NotFound
             When it is beyond the last feature.
         """
-        return Feature(self, self.activations.check_feature(feature))
+        if self.has_activations:
+            return Feature(self, self.activations.check_feature(feature))
+        if isinstance(feature, bool) or not isinstance(feature, int | np.integer) or feature < 0:
+            raise InvalidInput(f"A feature id is a whole number from 0, found: {feature!r}")
+        if feature >= self.n_features:
+            raise NotFound(f"No feature {feature}: the features are 0 to {self.n_features - 1}")
+        return Feature(self, int(feature))
 
     def table(self, analysis: str, name: str = "data") -> pa.Table | None:
         """Return a table of an analysis, or None when there is no current one.
@@ -115,6 +156,12 @@ class SAE:
         from saeatlas.atlas.tables import table_of
 
         return table_of(self, analysis, name)
+
+    def matrix(self, analysis: str, name: str) -> MatrixReader | None:
+        """Return a matrix that an analysis stores beside its lines, or None when there is no current one."""
+        from saeatlas.atlas.tables import matrix_of
+
+        return matrix_of(self, analysis, name)
 
     def why_no_table(self, analysis: str) -> str:
         """Return a sentence on what keeps an analysis from being served, or '' when it is current."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from saeatlas.atlas.currency import NEEDS, inputs_of
+from saeatlas.atlas.currency import inputs_of
 from saeatlas.errors import NotFound
 
 if TYPE_CHECKING:
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from saeatlas.atlas.sae import SAE
+    from saeatlas.format.matrix import MatrixReader
 
-__all__ = ["State", "analyses_of", "feature_frame", "served_rows", "state_of", "table_of"]
+__all__ = ["State", "analyses_of", "feature_frame", "matrix_of", "served_rows", "state_of", "table_of"]
 
 _KEPT_BYTES = 8_000_000
 """Tables up to this size on disk are read once and kept; of larger ones a query reads its part."""
@@ -69,13 +70,12 @@ def _compare(sae: SAE, analysis: str) -> State:
             {},
         )
     manifest = sae.atlas.manifest(logical)
-    needs = [need for need in NEEDS if need in manifest.inputs]
     try:
-        today = inputs_of(sae.atlas.store, sae.atlas.entries, sae.name, needs)
+        today = inputs_of(sae.atlas.store, sae.atlas.entries, sae.name, manifest.inputs)
     except NotFound as gone:
         changed = [gone.message]
     else:
-        changed = [f"other {need}" for need in needs if manifest.inputs[need] != today[need]]
+        changed = [f"other {need}" for need in sorted(manifest.inputs) if manifest.inputs[need] != today[need]]
     if not changed:
         return State("current", "", manifest.params)
     return State(
@@ -94,6 +94,15 @@ def table_of(sae: SAE, analysis: str, name: str = "data") -> pa.Table | None:
         return None
     logical = f"sae/{sae.name}/{analysis}"
     return read_table(sae.atlas.store, sae.atlas.entries[logical].path, name)
+
+
+def matrix_of(sae: SAE, analysis: str, name: str) -> MatrixReader | None:
+    """Return a matrix of a current analysis, None otherwise; `NotFound` when the analysis has no matrix `name`."""
+    from saeatlas.format.matrix import MatrixReader
+
+    if not state_of(sae, analysis).is_current:
+        return None
+    return MatrixReader(sae.atlas.store, sae.atlas.entries[f"sae/{sae.name}/{analysis}"].path, name)
 
 
 def served_rows(

@@ -10,8 +10,9 @@ __all__ = ["analyses", "importers", "registries"]
 def importers() -> Registry:
     """Return the registry of importers."""
     from saeatlas.pipeline.importer import Importer
+    from saeatlas.pipeline.sae_importer import SaeImporter
 
-    return Registry("saeatlas.importers", Importer)
+    return Registry("saeatlas.importers", Importer, SaeImporter)
 
 
 def analyses() -> Registry:

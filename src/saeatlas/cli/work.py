@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from saeatlas.errors import InvalidInput
+from saeatlas.errors import InvalidInput, NotFound
 from saeatlas.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,22 +32,24 @@ def settings_for(jobs: int) -> Settings:
 
 def standard_steps(sae: SAE) -> tuple[list[AnalysisStep], list[str]]:
     """Return the steps of the standard analyses, and a sentence for each that lacks something it needs."""
+    from saeatlas.atlas.currency import NEEDS, inputs_of
     from saeatlas.cli.registries import analyses
     from saeatlas.pipeline.analysis import AnalysisStep
+    from saeatlas.pipeline.prerequisites import with_prerequisites
 
-    if not any(name.startswith(f"sae/{sae.name}/segment/") for name in sae.atlas.entries):
-        return [], [f"SAE '{sae.name}' has no activations, so nothing is computed for it"]
-    there = {"activations", "documents"} | ({"tokens"} if sae.corpus.tokens is not None else set())
-    steps, skipped = [], []
+    wanted, skipped = [], []
     registry = analyses()
+    atlas = sae.atlas
     for name in STANDARD_ANALYSES:
-        plugin = registry[name]
-        missing = sorted(plugin.needs - there)  # type: ignore[attr-defined]
-        if missing:
-            skipped.append(f"'{name}' of SAE '{sae.name}' is left out: corpus '{sae.corpus.name}' has no {missing[0]}")
+        analysis = registry[name]()
+        try:
+            inputs_of(atlas.store, atlas.entries, sae.name, analysis.requires() & set(NEEDS))
+        except NotFound as missing:
+            skipped.append(f"'{name}' of SAE '{sae.name}' is left out: {missing.message}")
         else:
-            steps.append(AnalysisStep(plugin(), sae.name))
-    return steps, skipped
+            wanted.append(analysis)
+    every = with_prerequisites(wanted, atlas.entries, sae.name)
+    return [AnalysisStep(analysis, sae.name) for analysis in every], skipped
 
 
 def run_steps(

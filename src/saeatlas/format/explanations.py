@@ -84,7 +84,7 @@ def write_explanations(
     return {
         "n_explanations": len(order),
         "n_explained": int(np.unique(ids).size),
-        "largest_feature": int(ids.max()) if ids.size else None,
+        "n_features": int(ids.max()) + 1 if ids.size else 0,
         "explainers": known[0],
         "methods": known[1],
     }

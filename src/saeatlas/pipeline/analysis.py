@@ -6,14 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from saeatlas.errors import InternalError
+from saeatlas.errors import InternalError, NotFound
 from saeatlas.pipeline.recipe import fields_of, name_of
 from saeatlas.pipeline.step import Built, View, Work
 from saeatlas.progress import Progress
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pyarrow as pa
 
     from saeatlas.atlas.sae import SAE
@@ -32,6 +34,7 @@ class Axis(StrEnum):
     ROW = "row"
     DOCUMENT = "document"
     FEATURE_PAIR = "feature-pair"
+    SAE = "sae"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +47,38 @@ class Analysis(ABC):
     axis: ClassVar[Axis]
     """What one line of the table 'data' is about."""
     needs: ClassVar[frozenset[str]] = frozenset({"activations"})
-    """Which of 'activations', 'documents' and 'tokens' it reads."""
+    """What it must have: see `saeatlas.atlas.currency.inputs_of` for the words."""
+    may_use: ClassVar[frozenset[str]] = frozenset()
+    """What it reads when it is there."""
+
+    def requires(self) -> frozenset[str]:
+        """Return what it must have with these parameters."""
+        return type(self).needs
+
+    def uses(self) -> frozenset[str]:
+        """Return what it reads with these parameters when it is there."""
+        return type(self).may_use
+
+    def params(self) -> dict[str, Any]:
+        """Return everything but the inputs that the result depends on, as JSON values: by default its fields.
+
+        An analysis that reads a file of the user, or uses an embedder, puts a digest of that here.
+        """
+        return fields_of(self)
+
+    def matrices(self) -> tuple[str, ...]:
+        """Return the names of arrays [lines of 'data', any width] that are stored beside the tables."""
+        return ()
 
     @abstractmethod
     def schema(self) -> dict[str, pa.Schema]:
         """Return the schema of each table by name, 'data' first."""
 
     @abstractmethod
-    def compute(self, sae: SAE, progress: Progress) -> Mapping[str, pa.Table | Iterator[pa.RecordBatch]]:
-        """Compute every table of the schema."""
+    def compute(
+        self, sae: SAE, progress: Progress
+    ) -> Mapping[str, pa.Table | Iterator[pa.RecordBatch] | npt.NDArray[Any]]:
+        """Compute every table of the schema and every matrix."""
 
     def peak_bytes(self, sae: SAE) -> int:
         """Return the bytes that `compute` holds at most."""
@@ -87,41 +113,69 @@ class AnalysisStep:
 
     def params(self) -> dict[str, Any]:
         """Return the fields of the analysis."""
-        return fields_of(self.analysis)
+        return self.analysis.params()
 
     def after(self) -> tuple[str, ...]:
-        """Wait for all data of the SAE and its corpus."""
-        return f"sae/{self.sae}/identity", f"sae/{self.sae}/segment/*", "corpus/*"
+        """Wait for all data of the SAE and its corpus, and for the analyses and other SAEs that it reads."""
+        from saeatlas.atlas.currency import NEEDS
+
+        own = ("identity", "segment/*", "weights", "map", "explanations/*")
+        wanted = self.analysis.requires() | self.analysis.uses()
+        others = {need.split("/")[1] for need in wanted if need.startswith("sae/")}
+        analyses = sorted(need for need in wanted if need not in NEEDS and not need.startswith("sae/"))
+        return (
+            "corpus/*",
+            *(f"sae/{name}/{part}" for name in sorted({self.sae, *others}) for part in own),
+            *(f"sae/{self.sae}/{name}" for name in analyses),
+        )
 
     def inputs(self, view: View) -> dict[str, str]:
-        """Return the fingerprints of what the analysis needs, as they are in the view."""
-        from saeatlas.atlas.currency import inputs_of
+        """Return the fingerprints of what the analysis reads, as they are in the view."""
+        from saeatlas.atlas.currency import inputs_of, present_inputs
 
-        return inputs_of(view.store, view.entries, self.sae, type(self.analysis).needs)
+        used = present_inputs(view.store, view.entries, self.sae, self.analysis.uses())
+        return used | inputs_of(view.store, view.entries, self.sae, self.analysis.requires())
 
     def memory(self, view: View) -> int:
-        """Return the bound that the analysis gives, or 0 while its SAE is not in the view."""
-        if f"sae/{self.sae}/segment/00000" not in view.entries:
+        """Return the bound that the analysis gives, or 0 while something that it needs is not in the view."""
+        from saeatlas.atlas.currency import inputs_of
+
+        try:
+            inputs_of(view.store, view.entries, self.sae, self.analysis.requires())
+        except NotFound:
             return 0
         return self.analysis.peak_bytes(_sae(view, self.sae))
 
     def build(self, work: Work) -> Built:
-        """Compute and write the tables."""
-        import pyarrow as pa
-
-        from saeatlas.format.table import write_batches, write_table
-
-        schemas = self.analysis.schema()
-        tables = self.analysis.compute(_sae(work.view, self.sae), work.progress)
-        if set(tables) != set(schemas):
-            raise InternalError(f"'{self.name}' declares the tables {sorted(schemas)}, and computed {sorted(tables)}")
+        """Compute and write the tables and matrices."""
+        schemas, matrices = self.analysis.schema(), self.analysis.matrices()
+        found = self.analysis.compute(_sae(work.view, self.sae), work.progress)
+        declared = {*schemas, *matrices}
+        if set(found) != declared:
+            raise InternalError(f"'{self.name}' declares {sorted(declared)}, and computed {sorted(found)}")
         for name, schema in schemas.items():
-            table = tables[name]
-            if isinstance(table, pa.Table):
-                write_table(work.directory, table, schema, name)
-            else:
-                write_batches(work.directory, table, schema, name)
-        return Built({"sae": self.sae, "axis": str(type(self.analysis).axis), "tables": sorted(schemas)})
+            _write(work.directory, name, found[name], schema)
+        _write_matrices(work.directory, {name: found[name] for name in matrices})
+        attributes = {"sae": self.sae, "axis": str(type(self.analysis).axis), "tables": sorted(schemas)}
+        return Built(attributes | ({"matrices": sorted(matrices)} if matrices else {}))
+
+
+def _write(directory: Path, name: str, table: object, schema: pa.Schema) -> None:
+    import pyarrow as pa
+
+    from saeatlas.format.table import write_batches, write_table
+
+    if isinstance(table, pa.Table):
+        write_table(directory, table, schema, name)
+    else:
+        write_batches(directory, cast("Iterator[pa.RecordBatch]", table), schema, name)
+
+
+def _write_matrices(directory: Path, matrices: Mapping[str, object]) -> None:
+    from saeatlas.format.matrix import write_matrix
+
+    for name, matrix in matrices.items():
+        write_matrix(directory, cast("npt.NDArray[Any]", matrix), name)
 
 
 def n_values_of(store: Store, entries: Mapping[str, Entry], steps: Iterable[Step]) -> int:

@@ -14,8 +14,11 @@ from saeatlas.pipeline.changes import Change, Overlay
 from saeatlas.pipeline.importer import Importer
 from saeatlas.pipeline.importing import ImportReport, Prepared, prepare, report, store_of
 from saeatlas.pipeline.plan import Plan, plan
+from saeatlas.pipeline.prerequisites import with_prerequisites
 from saeatlas.pipeline.recipe import check_fields, name_of
 from saeatlas.pipeline.run import Job, Ran, execute
+from saeatlas.pipeline.sae_importer import SaeImporter
+from saeatlas.pipeline.sae_importing import PartsReport, PreparedParts, parts_report, prepare_parts
 from saeatlas.pipeline.step import Step
 from saeatlas.progress import SILENT, Progress
 from saeatlas.settings import Settings
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BuildReport", "Building", "build", "build_report", "plan_build"]
 
-Thing = Importer | Analysis
+Thing = Importer | SaeImporter | Analysis
 """What `build` takes."""
 
 
@@ -35,6 +38,8 @@ class BuildReport:
     """What a build did."""
 
     imports: tuple[ImportReport, ...]
+    parts: tuple[PartsReport, ...]
+    """Imports of weights, maps and explanations."""
     analyses: tuple[str, ...]
     """Logical names of the analyses that are current now."""
     built: int
@@ -53,6 +58,7 @@ class Building:
     steps: tuple[Step, ...]
     changes: tuple[Change, ...]
     imports: tuple[Prepared, ...]
+    parts: tuple[PreparedParts, ...]
     message: str
 
 
@@ -139,43 +145,61 @@ def _building(
     store: Store, things: tuple[Thing, ...], saes: tuple[str, ...], progress: Progress, *, replace_old: bool
 ) -> Building:
     importers = [thing for thing in things if isinstance(thing, Importer)]
+    part_importers = [one for thing in things if isinstance(thing, SaeImporter) for one in thing.expand()]
     analyses = [thing for thing in things if isinstance(thing, Analysis)]
-    if len(importers) + len(analyses) != len(things):
+    wrong = [thing for thing in things if not isinstance(thing, Importer | SaeImporter | Analysis)]
+    if wrong:
         raise InvalidInput("Only importers and analyses can be built", hint="Give instances, such as Stats().")
     for analysis in analyses:
         check_fields(analysis)
     prepared = [prepare(store, importer, progress, replace_old=replace_old) for importer in importers]
-    _check_together(prepared)
+    parts = [prepare_parts(store, importer, progress, replace_old=replace_old) for importer in part_importers]
+    _check_together(prepared, parts)
     steps: dict[str, Step] = {}
-    for one in prepared:
+    every: tuple[Prepared | PreparedParts, ...] = (*prepared, *parts)
+    for one in every:
         # Two SAEs of one corpus share its documents and tokens: the first importer writes them.
         steps = {**{step.output: step for step in one.steps}, **steps}
-    names = saes or tuple(dict.fromkeys(one.survey.identity.name for one in prepared)) or _all_saes(store)
-    known = {*_all_saes(store), *(one.survey.identity.name for one in prepared)}
+    imported = tuple(dict.fromkeys(one.change.identity.name for one in every))
+    names = saes or imported or _all_saes(store)
+    known = {*_all_saes(store), *imported}
     for name in names:
         if name not in known:
             raise NotFound(f"The atlas has no SAE named '{name}'", hint=f"Known: {', '.join(sorted(known)) or 'none'}")
     if analyses and not names:
         raise NotFound("The atlas has no SAE to analyse", hint="Import activations first.")
-    for analysis in analyses:
-        for name in names:
-            step = AnalysisStep(analysis, name)
-            if step.output in steps:
-                raise InvalidInput(f"'{step.name}' is asked for twice", hint="Build one of them after the other.")
-            steps[step.output] = step
-    did = [f"import '{one.survey.identity.name}'" for one in prepared]
+    steps |= _analysis_steps(store, analyses, names)
+    did = [f"import '{name}'" for name in imported]
     did += [f"analyze {name_of(type(analysis))}" for analysis in analyses]
     return Building(
         steps=tuple(steps.values()),
-        changes=(Overlay(), *(one.change for one in prepared)),
+        changes=(Overlay(), *(one.change for one in every)),
         imports=tuple(prepared),
+        parts=tuple(parts),
         message=", ".join(did).capitalize() or "Nothing",
     )
 
 
-def _check_together(prepared: list[Prepared]) -> None:
+def _analysis_steps(store: Store, analyses: list[Analysis], saes: tuple[str, ...]) -> dict[str, Step]:
+    """Return the steps of the analyses and of those that they need, by output."""
+    names = [name_of(type(analysis)) for analysis in analyses]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidInput(f"'{twice[0]}' is asked for twice", hint="Build one of them after the other.")
+    entries = head(store).entries
+    found = [AnalysisStep(one, sae) for sae in saes for one in with_prerequisites(analyses, entries, sae)]
+    return {step.output: step for step in found}
+
+
+def _check_together(prepared: list[Prepared], parts: list[PreparedParts]) -> None:
     """Refuse imports that would overwrite or borrow each other's data within one build."""
     saes: set[str] = set()
+    both = sorted({one.change.identity.name for one in prepared} & {one.change.identity.name for one in parts})
+    if both or len({one.change.identity.name for one in parts}) < len(parts):
+        raise InvalidInput(
+            f"One build takes one source of each SAE, found more of '{(both or [parts[0].change.identity.name])[0]}'",
+            hint="Import one after the other, so that their identities are compared.",
+        )
     corpora: dict[str, Prepared] = {}
     for one in prepared:
         survey = one.survey
@@ -204,6 +228,7 @@ def _report(store: Store, building: Building, ran: Ran, seconds: float) -> Build
     analyses = [name for step in building.steps if isinstance(step, AnalysisStep) for name in [step.output]]
     return BuildReport(
         imports=tuple(report(store, one, ran, seconds) for one in building.imports),
+        parts=tuple(parts_report(one, ran, seconds) for one in building.parts),
         analyses=tuple(name for name in analyses if name in ran.commit.entries),
         built=sum(not made.reused for made in ran.made.values()),
         reused=sum(made.reused for made in ran.made.values()),

@@ -53,17 +53,17 @@ def without_stale(
 ) -> dict[str, Entry]:
     """Drop analyses whose inputs are not those of `after`; a commit never lists what is out of date.
 
-    Where a corpus differs from `before`, all are looked at; else those of SAEs that differ, and those in `made`.
+    Nothing is looked at where nothing differs from `before` and nothing was made.
     """
     changed = {name for name in {*before, *after} if _content(before, name) != _content(after, name)}
-    has_new_corpus = any(name.startswith("corpus/") for name in changed)
-    touched = {name.split("/")[1] for name in changed if name.startswith("sae/")}
     fresh = set(made)
     kept = dict(after)
-    for name, entry in after.items():
-        if not name.startswith("sae/") or entry.encoding_type != "table":
-            continue
-        if (name in fresh or has_new_corpus or name.split("/")[1] in touched) and not _is_current(store, after, name):
+    tables = [name for name, entry in after.items() if name.startswith("sae/") and entry.encoding_type == "table"]
+    if not changed and not fresh:
+        return kept
+    # What read a dropped analysis is dropped in the next pass.
+    while gone := [name for name in tables if name in kept and not _is_current(store, kept, name)]:
+        for name in gone:
             del kept[name]
     return kept
 
@@ -73,11 +73,11 @@ def _content(entries: Mapping[str, Entry], name: str) -> str:
 
 
 def _is_current(store: Store, entries: Mapping[str, Entry], name: str) -> bool:
-    from saeatlas.atlas.currency import NEEDS, inputs_of
+    from saeatlas.atlas.currency import inputs_of
 
     try:
         inputs = load_manifest(store, entries[name].path).inputs
-        today = inputs_of(store, entries, name.split("/")[1], [need for need in NEEDS if need in inputs])
+        today = inputs_of(store, entries, name.split("/")[1], inputs)
     except (NotFound, FormatError):
         return False
     return today == inputs

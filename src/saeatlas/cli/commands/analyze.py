@@ -45,11 +45,14 @@ def analyze_with(
     """Run analyses in one commit."""
     from saeatlas.cli.target import open_sae
     from saeatlas.pipeline.analysis import AnalysisStep
+    from saeatlas.pipeline.prerequisites import with_prerequisites
     from saeatlas.pipeline.recipe import check_fields
 
     check_fields(analysis)
     settings = settings_for(jobs)
     opened = open_sae(atlas, sae)
-    steps = [AnalysisStep(chosen, opened.name) for chosen in (analysis, *(analyses()[name]() for name in more))]
-    names = ", ".join(step.name for step in steps)
+    asked = (analysis, *(analyses()[name]() for name in more))
+    wanted = with_prerequisites(asked, opened.atlas.entries, opened.name)
+    steps = [AnalysisStep(chosen, opened.name) for chosen in wanted]
+    names = ", ".join(step.name for step in steps[: len(asked)])
     run_steps(opened.atlas, steps, settings, f"Analyze '{opened.name}': {names}", plan_only=plan, as_json=as_json)

@@ -20,8 +20,9 @@ from saeatlas.cli.work import settings_for
 if TYPE_CHECKING:
     from saeatlas.pipeline.importer import Importer
     from saeatlas.pipeline.importing import ImportReport
+    from saeatlas.pipeline.sae_importer import SaeImporter
 
-__all__ = ["GROUP", "command", "import_with"]
+__all__ = ["GROUP", "command", "import_parts_with", "import_with"]
 
 command = App(
     name="import",
@@ -35,7 +36,10 @@ def __getattr__(name: str) -> Callable[..., object]:
     """Make the command of the importer that is asked for; only that one is imported."""
     if name not in importers():
         raise AttributeError(name)
-    return plugin_command(importers()[name], import_with)
+    from saeatlas.pipeline.sae_importer import SaeImporter
+
+    plugin = importers()[name]
+    return plugin_command(plugin, import_parts_with if issubclass(plugin, SaeImporter) else import_with)
 
 
 def import_with(
@@ -70,6 +74,39 @@ def import_with(
         screen.write_json(asdict(report))
     else:
         _write_report(report, opened.url)
+
+
+def import_parts_with(
+    importer: SaeImporter,
+    *,
+    atlas: AtlasOption = "",
+    replace: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Replace what the SAE has under the same name.")
+    ] = False,
+    plan: PlanOnly = False,
+    jobs: Jobs = 0,
+    as_json: AsJson = False,
+) -> int:
+    """Import weights, a map or explanations of an SAE, or of one SAE for each layer."""
+    from saeatlas.cli.part_imports import import_each, write_outcomes
+    from saeatlas.cli.render.plans import write_plan
+    from saeatlas.cli.render.progress import shown_progress
+    from saeatlas.cli.target import open_or_create, store_to_plan_in
+    from saeatlas.pipeline.build import plan_build
+
+    settings = settings_for(jobs)
+    importers_ = importer.expand()
+    with shown_progress() as progress:
+        if plan:
+            store = store_to_plan_in(atlas)
+            found = plan_build(store, *importers_, settings=settings, progress=progress, replace=replace)
+        else:
+            opened = open_or_create(atlas, lambda: importers_[0].survey(progress))
+            outcomes = import_each(opened, importers_, settings, progress, replace_old=replace)
+    if plan:
+        write_plan(found, as_json=as_json)
+        return 0
+    return write_outcomes(outcomes, opened.url, as_json=as_json)
 
 
 def _write_report(report: ImportReport, url: str) -> None:

@@ -1,0 +1,1 @@
+"""Embedders: one file for each way to turn texts into vectors."""

@@ -1,0 +1,1 @@
+"""Health checks: one file for each thing that identity alone cannot find."""
