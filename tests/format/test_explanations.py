@@ -30,7 +30,7 @@ def test_lines_come_back_sorted_by_feature_and_in_the_order_given(
     assert attributes == {
         "n_explanations": len(lines),
         "n_explained": len(set(columns[0])),
-        "largest_feature": max(columns[0], default=None),
+        "n_features": max(columns[0], default=-1) + 1,
         "explainers": sorted({name for name in columns[2] if name is not None}),
         "methods": sorted({name for name in columns[3] if name is not None}),
     }
