@@ -13,33 +13,40 @@ import pytest
 
 from saeatlas.format.table import fit
 from saeatlas.pipeline.analysis import Analysis, AnalysisStep, Axis
+from saeatlas.pipeline.prerequisites import with_prerequisites
 from saeatlas.progress import SILENT, Progress
 from saeatlas.storage import MemoryStore
 from saeatlas.testing.make_atlas import make_atlas
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pyarrow as pa
 
-    from saeatlas.atlas.activations import Activations, FeatureBlock
+    from saeatlas.atlas.activations import Activations, FeatureBlock, RowBlock
     from saeatlas.atlas.atlas import Atlas
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["AnalysisContract", "compute_tables", "in_small_blocks"]
+__all__ = ["AnalysisContract", "compute_all", "compute_tables", "in_small_blocks"]
 
 
 def compute_tables(analysis: Analysis, sae: SAE, progress: Progress = SILENT) -> dict[str, pa.Table]:
     """Compute all tables of an analysis, cast to their schemas as they would be stored."""
+    return compute_all(analysis, sae, progress)[0]
+
+
+def compute_all(analysis: Analysis, sae: SAE, progress: Progress = SILENT) -> Results:
+    """Compute all tables of an analysis, cast to their schemas as they would be stored, and all matrices."""
     import pyarrow as pa
 
     schemas = analysis.schema()
     computed = analysis.compute(sae, progress)
-    assert set(computed) == set(schemas)
+    assert set(computed) == {*schemas, *analysis.matrices()}
     tables = {}
     for name, schema in schemas.items():
         pieces = computed[name]
         parts = [pieces] if isinstance(pieces, pa.Table) else list(pieces)
         tables[name] = pa.concat_tables([fit(part, schema) for part in parts]) if parts else schema.empty_table()
-    return tables
+    return tables, {name: np.asarray(computed[name]) for name in analysis.matrices()}
 
 
 def in_small_blocks(sae: SAE, max_listed: int) -> SAE:
@@ -69,6 +76,10 @@ class _SmallBlocks:
         del max_listed
         return self._activations.feature_blocks(self._max_listed, progress)
 
+    def row_blocks(self, max_listed: int = 1, progress: Progress = SILENT) -> Iterator[RowBlock]:
+        del max_listed
+        return self._activations.row_blocks(self._max_listed, progress)
+
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # stands in for every attribute of activations
         return getattr(self._activations, name)
 
@@ -83,10 +94,24 @@ class _Contract(ABC):
         """Give each test the analysis."""
         return self.make_analysis()
 
+    def ready(self, analysis: Analysis, atlas: Atlas) -> SAE:
+        """Return the SAE of an atlas with everything that the analysis reads."""
+        needed = with_prerequisites([analysis], atlas.entries, "toy")[1:]
+        if not needed:
+            return atlas.sae("toy")
+        from saeatlas.pipeline.build import build
+
+        return build(_copy(atlas), *needed, saes=("toy",)).sae("toy")
+
     @pytest.fixture
     def atlas(self) -> Atlas:
         """Give each test the same atlas of one segment: an atlas never changes."""
         return _shared(shard_rows=0)
+
+    @pytest.fixture
+    def sae(self, analysis: Analysis, atlas: Atlas) -> SAE:
+        """Give each test the SAE of that atlas, with everything that the analysis reads."""
+        return self.ready(analysis, atlas)
 
 
 class DeclarationContract(_Contract):
@@ -103,58 +128,67 @@ class DeclarationContract(_Contract):
         assert next(iter(analysis.schema())) == "data"
         assert type(analysis).axis in Axis
 
-    def test_memory_is_bounded_before_it_runs(self, analysis: Analysis, atlas: Atlas) -> None:
-        assert 0 < analysis.peak_bytes(atlas.sae()) < 2_000_000_000
+    def test_memory_is_bounded_before_it_runs(self, analysis: Analysis, sae: SAE) -> None:
+        assert 0 < analysis.peak_bytes(sae) < 2_000_000_000
 
 
 class ResultContract(_Contract):
     """What the tables are."""
 
-    def test_tables_fit_their_schemas(self, analysis: Analysis, atlas: Atlas) -> None:
-        tables = compute_tables(analysis, atlas.sae())
+    def test_tables_fit_their_schemas(self, analysis: Analysis, sae: SAE) -> None:
+        tables, matrices = compute_all(analysis, sae)
         assert {name: table.schema for name, table in tables.items()} == analysis.schema()
+        assert {name: len(matrix) for name, matrix in matrices.items()} == dict.fromkeys(
+            analysis.matrices(), tables["data"].num_rows
+        )
 
-    def test_axis_feature_means_one_line_for_each_feature(self, analysis: Analysis, atlas: Atlas) -> None:
-        data = compute_tables(analysis, atlas.sae())["data"]
+    def test_axis_feature_means_one_line_for_each_feature(self, analysis: Analysis, sae: SAE) -> None:
         if type(analysis).axis == Axis.FEATURE:
-            assert data["feature"].to_pylist() == list(range(atlas.sae().n_features))
+            data = compute_tables(analysis, sae)["data"]
+            assert data["feature"].to_pylist() == list(range(sae.n_features))
 
-    def test_same_input_gives_the_same_tables(self, analysis: Analysis, atlas: Atlas) -> None:
-        assert _same(compute_tables(analysis, atlas.sae()), compute_tables(analysis, atlas.sae()))
+    def test_same_input_gives_the_same_tables(self, analysis: Analysis, sae: SAE) -> None:
+        assert _same(compute_all(analysis, sae), compute_all(analysis, sae))
 
     @pytest.mark.parametrize("max_listed", [1, 50, 400])
-    def test_blocks_do_not_show_in_the_result(self, analysis: Analysis, atlas: Atlas, max_listed: int) -> None:
-        small = compute_tables(analysis, in_small_blocks(atlas.sae(), max_listed))
-        assert _same(small, compute_tables(analysis, atlas.sae()))
+    def test_blocks_do_not_show_in_the_result(self, analysis: Analysis, sae: SAE, max_listed: int) -> None:
+        assert _same(compute_all(analysis, in_small_blocks(sae, max_listed)), compute_all(analysis, sae))
 
     @pytest.mark.parametrize("shard_rows", [37, 150])
-    def test_segments_do_not_show_in_the_result(self, analysis: Analysis, atlas: Atlas, shard_rows: int) -> None:
-        segmented = _shared(shard_rows=shard_rows).sae()
-        assert _same(compute_tables(analysis, segmented), compute_tables(analysis, atlas.sae()))
+    def test_segments_do_not_show_in_the_result(self, analysis: Analysis, sae: SAE, shard_rows: int) -> None:
+        segmented = self.ready(analysis, _shared(shard_rows=shard_rows))
+        assert _same(compute_all(analysis, segmented), compute_all(analysis, sae))
 
-    def test_step_stores_what_was_computed(self, analysis: Analysis) -> None:
+    def test_step_stores_what_was_computed(self, analysis: Analysis, atlas: Atlas, sae: SAE) -> None:
         from saeatlas.pipeline.build import build
 
-        atlas = build(_atlas(shard_rows=0), analysis)
-        name = AnalysisStep(analysis, atlas.sae().name).name
-        for table, computed in compute_tables(analysis, atlas.sae()).items():
-            stored = atlas.sae().table(name, table)
-            assert stored is not None
-            assert stored.equals(computed)
+        stored = build(_copy(atlas), analysis, saes=("toy",)).sae("toy")
+        name = AnalysisStep(analysis, "toy").name
+        tables, matrices = compute_all(analysis, sae)
+        for table, computed in tables.items():
+            found = stored.table(name, table)
+            assert found is not None
+            assert found.equals(computed)
+        for matrix, computed in matrices.items():
+            reader = stored.matrix(name, matrix)
+            assert reader is not None
+            assert np.array_equal(reader.read(), computed)
 
 
 class LeastContract(_Contract):
     """The smallest and emptiest inputs."""
 
     def test_features_that_never_fire_are_no_error(self, analysis: Analysis) -> None:
-        sae = make_atlas(MemoryStore(), n_rows=20, n_features=9, k=3, n_documents=4, listed_zeros=1.1).sae()
+        shape: dict[str, Any] = {"n_rows": 20, "n_features": 9, "k": 3, "n_documents": 4, "listed_zeros": 1.1}
+        sae = self.ready(analysis, _pair(MemoryStore(), **shape))
         assert not any((values > 0).any() for _, values in map(sae.activations.feature, range(9)))
         tables = compute_tables(analysis, sae)
         if type(analysis).axis == Axis.FEATURE:
             assert tables["data"].num_rows == 9
 
     def test_one_row_is_no_error(self, analysis: Analysis) -> None:
-        compute_tables(analysis, make_atlas(MemoryStore(), n_rows=1, n_features=5, k=2, n_documents=1).sae())
+        shape: dict[str, Any] = {"n_rows": 1, "n_features": 5, "k": 2, "n_documents": 1}
+        compute_tables(analysis, self.ready(analysis, _pair(MemoryStore(), **shape)))
 
 
 class AnalysisContract(DeclarationContract, ResultContract, LeastContract):
@@ -167,11 +201,7 @@ class AnalysisContract(DeclarationContract, ResultContract, LeastContract):
 
 @cache
 def _shared(shard_rows: int) -> Atlas:
-    return _atlas(shard_rows)
-
-
-def _atlas(shard_rows: int) -> Atlas:
-    return make_atlas(
+    return _pair(
         MemoryStore(),
         n_rows=300,
         n_features=24,
@@ -184,9 +214,27 @@ def _atlas(shard_rows: int) -> Atlas:
     )
 
 
-def _same(one: dict[str, pa.Table], other: dict[str, pa.Table]) -> bool:
-    """Return whether tables hold the same bytes, null for null."""
-    return one.keys() == other.keys() and all(_equal(one[name], other[name]) for name in one)
+def _pair(store: MemoryStore, **shape: Any) -> Atlas:  # noqa: ANN401  # what make_atlas takes
+    """Return an atlas with the SAE 'toy', and with 'other' over the same corpus."""
+    make_atlas(store, sae="toy", parts=True, **shape)
+    return make_atlas(store, sae="other", parts=True, **shape)
+
+
+def _copy(atlas: Atlas) -> MemoryStore:
+    """Return a store of its own with everything that an atlas in memory has."""
+    store = MemoryStore()
+    for key in atlas.store.list(""):
+        store.put_new(key, atlas.store.get(key))
+    return store
+
+
+Results = tuple[dict[str, "pa.Table"], dict[str, "npt.NDArray[Any]"]]
+
+
+def _same(one: Results, other: Results) -> bool:
+    """Return whether tables and matrices hold the same bytes, null for null."""
+    is_same = one[0].keys() == other[0].keys() and all(_equal(one[0][name], other[0][name]) for name in one[0])
+    return is_same and all(one[1][name].tobytes() == other[1][name].tobytes() for name in {*one[1], *other[1]})
 
 
 def _equal(one: pa.Table, other: pa.Table) -> bool:

@@ -115,6 +115,7 @@ def make_atlas(  # noqa: PLR0913 - the fields of a shape, so that a test says wh
     sae: str = "toy",
     shard_rows: int = 0,
     profile: Profile = "fast",
+    parts: bool = False,
 ) -> Atlas:
     """Import a synthetic SAE over the corpus 'reviews' and return the atlas; see `Shape` for the fields.
 
@@ -126,6 +127,8 @@ def make_atlas(  # noqa: PLR0913 - the fields of a shape, so that a test says wh
         Name of the SAE.
     shard_rows
         Rows of a segment; 0 for one segment.
+    parts
+        Whether the SAE has weights, explanations and a map; see `saeatlas.testing.parts_importer.make_parts`.
     """
     from saeatlas.atlas.atlas import Atlas
     from saeatlas.format.commit import head
@@ -151,6 +154,11 @@ def make_atlas(  # noqa: PLR0913 - the fields of a shape, so that a test says wh
             raise
         create_atlas(store)
     import_source(store, make_importer(shape, sae=sae, shard_rows=shard_rows, profile=profile))
+    if parts:
+        from saeatlas.pipeline.sae_importing import import_parts
+        from saeatlas.testing.parts_importer import PartsImporter, make_parts
+
+        import_parts(store, PartsImporter(sae=sae, data=make_parts(n_features, seed=seed)))
     return Atlas(store, head(store))
 
 
