@@ -16,12 +16,13 @@ from saeatlas.atlas.feature import Feature
 from saeatlas.cli.commands.feature import examples as examples_command
 from saeatlas.pipeline.analysis import Analysis
 from saeatlas.pipeline.importer import Importer
+from saeatlas.pipeline.sae_importer import SaeImporter
 from saeatlas.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 ANALYSES = Registry("saeatlas.analyses", Analysis)
-IMPORTERS = Registry("saeatlas.importers", Importer)
+IMPORTERS = Registry("saeatlas.importers", Importer, SaeImporter)
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
 VIEWS = ("Atlas", "SAE", "Feature", "Corpus", "Selection")
@@ -58,7 +59,7 @@ def test_everything_that_can_be_asked_of_a_view_is_in_the_reference(view: str) -
 def test_analysis_is_documented_with_every_parameter_and_column(name: str) -> None:
     plugin = ANALYSES[name]()
     assert isinstance(plugin, Analysis)
-    text = section("reference/analyses.md", name)
+    text = text_of(f"reference/analyses/{name}.md")
     for field in dataclasses.fields(plugin):
         assert f"`{field.name}` (" in text, field.name
     schemas = plugin.schema()
@@ -68,8 +69,13 @@ def test_analysis_is_documented_with_every_parameter_and_column(name: str) -> No
 
 
 @pytest.mark.parametrize("name", ANALYSES)
+def test_analysis_is_in_the_overview(name: str) -> None:
+    assert f"| [`{name}`]({name}.md) |" in text_of("reference/analyses/README.md")
+
+
+@pytest.mark.parametrize("name", ANALYSES)
 def test_documented_default_of_a_parameter_is_the_one_used(name: str) -> None:
-    text = section("reference/analyses.md", name)
+    text = text_of(f"reference/analyses/{name}.md")
     for field in dataclasses.fields(ANALYSES[name]):
         if isinstance(field.default, int | float):
             assert f"`{field.name}` ({field.default})" in text

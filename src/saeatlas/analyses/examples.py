@@ -53,7 +53,7 @@ class Examples(Analysis):
         )
 
     def schema(self) -> dict[str, pa.Schema]:
-        """Return the schema; see docs/reference/analyses.md for each column."""
+        """Return the schema; see docs/reference/analyses/examples.md for each column."""
         import pyarrow as pa
 
         return {

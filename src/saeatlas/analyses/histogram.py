@@ -45,7 +45,7 @@ class Histogram(Analysis):
         check_whole(self, bins=(1, 10_000))
 
     def schema(self) -> dict[str, pa.Schema]:
-        """Return the schema; see docs/reference/analyses.md for each column."""
+        """Return the schema; see docs/reference/analyses/histogram.md for each column."""
         import pyarrow as pa
 
         edges, counts = pa.list_(pa.float64()), pa.list_(pa.int64())

@@ -56,7 +56,7 @@ class MetadataAssociation(Analysis):
             raise InvalidInput(f"A column is named twice: {', '.join(self.columns)}")
 
     def schema(self) -> dict[str, pa.Schema]:
-        """Return the schemas; see docs/reference/analyses.md for each column."""
+        """Return the schemas; see docs/reference/analyses/metadata-association.md for each column."""
         import pyarrow as pa
 
         def given(name: str, kind: pa.DataType) -> pa.Field:

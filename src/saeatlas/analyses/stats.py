@@ -48,7 +48,7 @@ class Stats(Analysis):
             raise InvalidInput(f"'floor' must be a finite number from 0, found: {self.floor}")
 
     def schema(self) -> dict[str, pa.Schema]:
-        """Return the schema; see docs/reference/analyses.md for each column."""
+        """Return the schema; see docs/reference/analyses/stats.md for each column."""
         import pyarrow as pa
 
         counts = [pa.field(name, pa.int64(), nullable=False) for name in ("n_rows", "n_listed", "n_active")]

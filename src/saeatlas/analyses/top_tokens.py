@@ -48,7 +48,7 @@ class TopTokens(Analysis):
         check_whole(self, k=(1, 10_000))
 
     def schema(self) -> dict[str, pa.Schema]:
-        """Return the schemas; see docs/reference/analyses.md for each column."""
+        """Return the schemas; see docs/reference/analyses/top-tokens.md for each column."""
         import pyarrow as pa
 
         feature = pa.field("feature", pa.uint32(), nullable=False)
