@@ -1,0 +1,136 @@
+"""Latent semantic analysis: words weighted by TF-IDF, reduced by a truncated SVD. Offline and deterministic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from saeatlas.errors import InvalidInput
+from saeatlas.extras import require
+from saeatlas.pipeline.embedder import Embedder, Vectors
+from saeatlas.progress import Progress
+
+__all__ = ["TERM", "Lsa", "plugin"]
+
+TERM = r"(?u)[\u2e80-\u9fff\uf900-\ufaff]|[^\W\u2e80-\u9fff\uf900-\ufaff]+|[^\w\s]"
+"""A term: a run of letters, digits and underscores, one ideograph or kana, or one other character that is no space."""
+
+_OVERSAMPLES = 10
+_ITERATIONS = 7
+_AT_ONCE = 20_000
+_LEAST_NORM = 1e-6
+"""Projections shorter than this, of texts of length 1, are rounding: they have no direction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lsa(Embedder):
+    """Words weighted by TF-IDF and reduced to their strongest common directions (Deerwester et al. 1990).
+
+    Needs no model and no network. The directions are those of the texts given, so vectors of two calls cannot be
+    compared; within one call, texts that share words, or words that occur in the same texts, are near each other.
+    """
+
+    version: ClassVar[int] = 1
+    is_fitted: ClassVar[bool] = True
+
+    n_components: int = 128
+    """Width of the vectors; where the texts have fewer directions, the last numbers are 0."""
+    min_texts: int = 1
+    """Texts in which a term must occur to count."""
+    max_terms: int = 50_000
+    """The most frequent terms that count."""
+    max_fit: int = 100_000
+    """Texts from which terms and directions are taken, at most; of more, so many are drawn."""
+    seed: int = 0
+    """Of the draw, and of the start of the SVD."""
+
+    def __post_init__(self) -> None:
+        for name, most in (("n_components", 4096), ("min_texts", 2**31), ("max_terms", 2**31), ("max_fit", 2**31)):
+            value = getattr(self, name)
+            if not 1 <= value <= most:
+                raise InvalidInput(f"'{name}' of lsa must be from 1 to {most:,}, found: {value!r}")
+        if not 0 <= self.seed < 2**32:
+            raise InvalidInput(f"'seed' of lsa must be from 0 to {2**32 - 1}, found: {self.seed!r}")
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return the versions of the libraries that do the work."""
+        try:
+            return {name: version(name) for name in ("numpy", "scikit-learn", "scipy")}
+        except PackageNotFoundError:
+            require("sklearn", extra="analyses", to="embed texts")
+            raise
+
+    def encode(self, texts: Sequence[str], progress: Progress) -> Vectors:
+        """Return unit vectors [texts, n_components]; one without any known term is all zeros.
+
+        Term frequency counts as 1 + ln(count), inverse document frequency as ln((1 + n) / (1 + n_with_term)) + 1; the
+        product is scaled to length 1 and projected on the right singular vectors of the matrix of all texts, whose
+        signs make their largest entry positive. The projection is scaled to length 1 again.
+        """
+        text_of_terms = require("sklearn.feature_extraction.text", extra="analyses", to="embed texts")
+        vectorizer = text_of_terms.TfidfVectorizer(
+            token_pattern=TERM,
+            lowercase=True,
+            sublinear_tf=True,
+            min_df=self.min_texts,
+            max_features=self.max_terms,
+        )
+        out = np.zeros((len(texts), self.n_components), np.float32)
+        with progress.task("Fitting the directions of the texts"):
+            try:
+                weights = vectorizer.fit_transform(self._drawn(texts))
+            except ValueError:
+                # Its way to say that no text has a term, or that none is in enough texts: then all are alike.
+                return out
+            directions = self._directions(weights)
+        with progress.task("Embedding texts", total=float(len(texts)), unit="texts") as task:
+            for start in range(0, len(texts), _AT_ONCE):
+                part = texts[start : start + _AT_ONCE]
+                projected = np.asarray(vectorizer.transform(part) @ directions.T)
+                out[start : start + len(part), : directions.shape[0]] = _unit(projected)
+                task.advance(float(len(part)))
+        return out
+
+    def peak_bytes(self, n_texts: int, n_characters: int) -> int:
+        """Return 200 MB for libraries, 40 bytes per character fitted, and what vectors and the SVD hold."""
+        fitted = min(n_texts, self.max_fit)
+        of_fit = 40 * n_characters * fitted // max(n_texts, 1)
+        svd = 8 * (self.n_components + _OVERSAMPLES) * 4 * (fitted + min(self.max_terms, n_characters))
+        return 200_000_000 + of_fit + svd + n_texts * (100 + 8 * self.n_components) + 2 * n_characters
+
+    def _drawn(self, texts: Sequence[str]) -> list[str]:
+        """Return all texts, or `max_fit` of them, drawn without replacement and in their order."""
+        if len(texts) <= self.max_fit:
+            return list(texts)
+        chosen = np.random.default_rng(self.seed).choice(len(texts), self.max_fit, replace=False)
+        return [texts[index] for index in np.sort(chosen).tolist()]
+
+    def _directions(self, weights: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401  # a SciPy sparse matrix
+        """Return the right singular vectors of the largest singular values, [components, terms]."""
+        math = require("sklearn.utils.extmath", extra="analyses", to="embed texts")
+        _, _, right = math.randomized_svd(
+            weights,
+            min(self.n_components, *weights.shape),
+            n_oversamples=_OVERSAMPLES,
+            n_iter=_ITERATIONS,
+            power_iteration_normalizer="QR",
+            flip_sign=False,
+            random_state=self.seed,
+        )
+        largest = right[np.arange(right.shape[0]), np.argmax(np.abs(right), axis=1)]
+        return np.asarray(right * np.where(largest < 0, -1.0, 1.0)[:, None], np.float64)
+
+
+def _unit(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Scale vectors to length 1; those that are rounding only become 0."""
+    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
+    has_direction = norm > _LEAST_NORM
+    return np.where(has_direction, vectors / np.where(has_direction, norm, 1.0), 0.0)
+
+
+plugin = Lsa
