@@ -58,6 +58,7 @@ KINDS: frozenset[str] = frozenset(
         "duplicate-id",
         "pickled-source",
         "missing-metadata",
+        "network-error",
         "tokenizer-mismatch",
         "missing-extra",
         "over-budget",
