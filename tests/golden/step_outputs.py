@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,21 @@ from saeatlas.pipeline.analysis import Analysis
 from saeatlas.pipeline.build import build
 from saeatlas.pipeline.compact import compact
 from saeatlas.pipeline.importing import import_source
+from saeatlas.pipeline.sae_importing import import_parts
 from saeatlas.registry import Registry
 from saeatlas.storage import MemoryStore, Store
 from saeatlas.testing.arrays_importer import ArraysImporter, SparseArrays
+from saeatlas.testing.parts_importer import PartsImporter, SaeParts
 
 __all__ = ["RECORD", "Output", "importer_of", "load", "outputs", "verdict"]
 
 RECORD = Path(__file__).with_name("step_outputs.json")
 N_FEATURES = 9
 WORDS = ("a", " b", " ç", " 日", "\n")
+DIGITS: dict[str, int] = {}
+"""Analyses whose floats a library gives that differ between platforms before the tenth digit; 0 leaves them out."""
+SPECIAL: dict[str, Callable[[], Analysis]] = {}
+"""Analyses that need a parameter."""
 _HOW = "python tests/golden/step_outputs.py"
 
 
@@ -79,6 +85,22 @@ def importer_of(profile: str) -> ArraysImporter:
     )
 
 
+def parts_of() -> SaeParts:
+    """Return weights, explanations and a map of the same features, again without a random generator or a libm."""
+    decoder = (np.arange(N_FEATURES * 4).reshape(N_FEATURES, 4) * 7 % 11 - 5) / 8.0
+    decoder[-1] = 0.0
+    arrays = {
+        "decoder": decoder.astype(np.float32),
+        "encoder": (decoder + 0.125).astype(np.float32),
+        "b_enc": (np.arange(N_FEATURES) / 16.0).astype(np.float32),
+        "b_dec": np.array([0.5, 0.25, -0.125, 0.0], np.float32),
+    }
+    texts = tuple((feature, f"mentions of {('cats', 'ports', 'sums')[feature % 3]}") for feature in range(7))
+    positions = np.stack([np.arange(N_FEATURES) * 5 % 9, np.arange(N_FEATURES) % 4, np.arange(N_FEATURES) % 3], axis=1)
+    config = {"architecture": "standard", "apply_b_dec_to_input": True, "normalize_activations": "none"}
+    return SaeParts(arrays=arrays, config=config, texts=texts, positions=positions * 1.0)
+
+
 def outputs(*, values_changed: bool = False) -> dict[str, Output]:
     """Run every step and return what each made; `values_changed` changes one value of the source."""
     store = MemoryStore()
@@ -90,34 +112,39 @@ def outputs(*, values_changed: bool = False) -> dict[str, Output]:
             values[0] += 1.0
             importer = replace(importer, data=replace(importer.data, values=values))
         import_source(store, importer)
+        import_parts(store, PartsImporter(sae=profile, data=parts_of()))
     analyses = Registry("saeatlas.analyses", Analysis)
-    build(store, *(analyses[name]() for name in analyses), saes=("compact",))
+    build(store, *(SPECIAL.get(name, analyses[name])() for name in analyses), saes=("compact",))
     entries = head(store).entries
     found = {
+        **{
+            f"imported {part}": _output(store, entries, f"sae/compact/imported/{part}")
+            for part in ("weights", "map", "explanations/toy")
+        },
         "identity": _output(store, entries, "sae/compact/identity"),
         "documents": _output(store, entries, "corpus/toys/documents"),
         "tokens": _output(store, entries, "corpus/toys/tokens"),
         **{f"segment, {name}": _output(store, entries, f"sae/{name}/segment/") for name in PROFILES},
-        **{name: _output(store, entries, f"sae/compact/{name}") for name in analyses},
+        **{name: _output(store, entries, f"sae/compact/{name}", DIGITS.get(name, 10)) for name in analyses},
     }
     merged = compact(store, "compact", profile="balanced").entries
     return {**found, "compact": _output(store, merged, "sae/compact/segment/")}
 
 
-def _output(store: Store, entries: Mapping[str, Entry], prefix: str) -> Output:
+def _output(store: Store, entries: Mapping[str, Entry], prefix: str, digits: int = 10) -> Output:
     """Return what stands under one logical name, or under all that begin with a prefix."""
     content: dict[str, str] = {}
     versions = set()
     for name in sorted(name for name in entries if name == prefix or (prefix[-1] == "/" and name.startswith(prefix))):
         manifest = load_manifest(store, entries[name].path)
         versions.add(manifest.step_version)
-        parts = _parts(store, entries[name].path)
+        parts = _parts(store, entries[name].path, digits)
         content |= {f"{name.removeprefix(prefix)}/{part}".lstrip("/"): digest for part, digest in parts.items()}
     (version,) = versions
     return Output(version, content)
 
 
-def _parts(store: Store, path: str) -> dict[str, str]:
+def _parts(store: Store, path: str, digits: int) -> dict[str, str]:
     manifest = load_manifest(store, path)
     # The origin is a key of the import and not what the segment holds.
     found: dict[str, Any] = {"attributes": {n: v for n, v in manifest.attributes.items() if n != "origin"}}
@@ -135,16 +162,16 @@ def _parts(store: Store, path: str) -> dict[str, str]:
                 found[array] = [str(reader.dtype), list(reader.shape), reader.read(0, reader.shape[0]).tolist()]
         elif name.endswith(".json"):
             found[name] = json.loads(store.get(f"{path}/{name}"))
-    return {part: digest_bytes(canonical_json(_rounded(value)))[:16] for part, value in found.items()}
+    return {part: digest_bytes(canonical_json(_rounded(value, digits)))[:16] for part, value in found.items()}
 
 
-def _rounded(value: object) -> object:
-    """Write floats with 10 significant digits, so that no platform's last bits show."""
+def _rounded(value: object, digits: int) -> object:
+    """Write floats with so many significant digits that no platform's last bits show; with 0, only that it is one."""
     if isinstance(value, float):
-        return "0" if abs(value) < 1e-12 else f"{value:.10g}"
+        return "0" if abs(value) < 10.0 ** -(digits + 2) else f"{value:.{digits}g}" if digits else "number"
     if isinstance(value, Mapping):
-        return {name: _rounded(inner) for name, inner in value.items()}
-    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {name: _rounded(inner, digits) for name, inner in value.items()}
+    return [_rounded(inner, digits) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def load() -> dict[str, Output]:

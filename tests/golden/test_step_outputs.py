@@ -18,6 +18,7 @@ from saeatlas.pipeline.analysis import Analysis
 from saeatlas.registry import Registry
 
 RECORDED = load()
+ANALYSES = Registry("saeatlas.analyses", Analysis)
 ONE = Output(1, {"data": "abc"})
 
 
@@ -35,8 +36,9 @@ def test_output_is_that_of_its_version(name: str) -> None:
 def test_every_step_is_recorded() -> None:
     assert found().keys() == RECORDED.keys()
     segments = {f"segment, {profile}" for profile in PROFILES}
-    analyses = set(Registry("saeatlas.analyses", Analysis))
-    assert RECORDED.keys() == {"identity", "documents", "tokens", "compact"} | segments | analyses
+    analyses = set(ANALYSES)
+    imported = {"imported weights", "imported map", "imported explanations/toy"}
+    assert RECORDED.keys() == {"identity", "documents", "tokens", "compact"} | imported | segments | analyses
 
 
 def test_every_output_has_parts() -> None:
@@ -47,11 +49,19 @@ def test_every_output_has_parts() -> None:
 def test_one_other_value_shows_in_what_depends_on_it() -> None:
     changed = outputs(values_changed=True)
     differing = {name for name, output in changed.items() if output.content != found()[name].content}
-    assert differing == found().keys() - {"identity", "documents", "tokens"}
+    reads_rows = {
+        name
+        for name, plugin in ANALYSES.items()
+        if "activations" in step_outputs.SPECIAL.get(name, plugin)().requires()
+    }
+    assert {"stats", "histogram", "compact", *(f"segment, {profile}" for profile in PROFILES)} <= differing
+    assert not differing & {name for name in found() if name.startswith("imported ")}
+    assert not differing & {"identity", "documents", "tokens"}
+    assert reads_rows <= differing
 
 
 def test_last_bits_of_a_float_do_not_show() -> None:
-    assert step_outputs._rounded([1 / 3, 1e-17, {"a": float("nan")}, 7]) == ["0.3333333333", "0", {"a": "nan"}, 7]
+    assert step_outputs._rounded([1 / 3, 1e-17, {"a": float("nan")}, 7], 10) == ["0.3333333333", "0", {"a": "nan"}, 7]
 
 
 @pytest.mark.parametrize(

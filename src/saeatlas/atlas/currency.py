@@ -121,14 +121,14 @@ def _content_of(store: Store, entries: Mapping[str, Entry], sae: str, need: str)
         corpus = _infos(store, entries, sae)[0].corpus
         return _listed(entries, f"corpus/{corpus}/{need}", f"Corpus '{corpus}' has no {need}", f"Import the {need}.")
     if need == "explanations":
-        prefix = f"sae/{sae}/explanations/"
+        prefix = f"sae/{sae}/imported/explanations/"
         contents = [[name, entries[name].content] for name in sorted(entries) if name.startswith(prefix)]
         if not contents:
             raise NotFound(f"SAE '{sae}' has no explanations", hint="Import some: see 'saeatlas import --help'.")
         return digest_bytes(canonical_json(contents))
     if need in NEEDS:
         hint = f"Import it first: see 'saeatlas import {'sae-weights' if need == 'weights' else 'feature-map'} --help'."
-        return _listed(entries, f"sae/{sae}/{need}", f"SAE '{sae}' has no {need}", hint)
+        return _listed(entries, f"sae/{sae}/imported/{need}", f"SAE '{sae}' has no {need}", hint)
     missing = f"Analysis '{need}' has not been computed for SAE '{sae}'"
     return _listed(entries, f"sae/{sae}/{need}", missing, f"Run 'saeatlas analyze {need}'.")
 

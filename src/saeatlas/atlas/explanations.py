@@ -14,7 +14,7 @@ __all__ = ["explanation_sets", "explanations_of"]
 
 def explanation_sets(sae: SAE) -> tuple[str, ...]:
     """Return the names of the sets of explanations, sorted."""
-    prefix = f"sae/{sae.name}/explanations/"
+    prefix = f"sae/{sae.name}/imported/explanations/"
     return tuple(sorted(name.removeprefix(prefix) for name in sae.atlas.entries if name.startswith(prefix)))
 
 
@@ -34,7 +34,7 @@ def explanations_of(sae: SAE) -> pl.LazyFrame:
     schema = {"set": pl.String, "feature": pl.Int64, "explainer": pl.String, "method": pl.String, "text": pl.String}
     frames = [pl.LazyFrame(schema=schema)]
     for name in explanation_sets(sae):
-        table = scan_table(sae.atlas.store, sae.atlas.entries[f"sae/{sae.name}/explanations/{name}"].path)
+        table = scan_table(sae.atlas.store, sae.atlas.entries[f"sae/{sae.name}/imported/explanations/{name}"].path)
         frames.append(
             table.select(
                 pl.lit(name, pl.String).alias("set"),

@@ -57,7 +57,7 @@ class FeatureMap:
 
 def map_of(sae: SAE) -> FeatureMap | None:
     """Return the imported map of an SAE, or None when there is none."""
-    logical = f"sae/{sae.name}/map"
+    logical = f"sae/{sae.name}/imported/map"
     entry = sae.atlas.entries.get(logical)
     if entry is None:
         return None

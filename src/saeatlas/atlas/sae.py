@@ -99,8 +99,7 @@ class SAE:
         """Width of the SAE, or the largest id that any of its data names and one where the width is unknown."""
         if self.identity.width is not None:
             return self.identity.width
-        own = (f"sae/{self.name}/{part}" for part in ("weights", "map", "explanations/"))
-        parts = [name for prefix in own for name in self.atlas.entries if name.startswith(prefix)]
+        parts = [name for name in self.atlas.entries if name.startswith(f"sae/{self.name}/imported/")]
         seen = [int(str(self.atlas.manifest(name).attributes["n_features"])) for name in parts]
         return max([self.activations.n_features if self.has_activations else 0, *seen])
 

@@ -94,7 +94,7 @@ class Weights:
 
 def weights_of(sae: SAE) -> Weights | None:
     """Return the weights of an SAE, or None when none were imported."""
-    logical = f"sae/{sae.name}/weights"
+    logical = f"sae/{sae.name}/imported/weights"
     if logical not in sae.atlas.entries:
         return None
     return Weights(

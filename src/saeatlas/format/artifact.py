@@ -22,7 +22,16 @@ __all__ = ["SEAL", "FileRecord", "Manifest", "Problem", "load_manifest", "seal",
 SEAL = "artifact.json"
 """Name of the seal within the artifact."""
 
-_ENCODINGS = {"segment": 1, "documents": 1, "tokens": 1, "table": 1, "matrix": 1, "sae-identity": 1}
+_ENCODINGS = {
+    "segment": 1,
+    "documents": 1,
+    "tokens": 1,
+    "table": 1,
+    "weights": 1,
+    "feature-map": 1,
+    "explanations": 1,
+    "sae-identity": 1,
+}
 """Newest version of each encoding type that this saeatlas reads; types it does not know are not its to read."""
 
 _BLOCK = 4 << 20

@@ -119,7 +119,7 @@ class AnalysisStep:
         """Wait for all data of the SAE and its corpus, and for the analyses and other SAEs that it reads."""
         from saeatlas.atlas.currency import NEEDS
 
-        own = ("identity", "segment/*", "weights", "map", "explanations/*")
+        own = ("identity", "segment/*", "imported/*")
         wanted = self.analysis.requires() | self.analysis.uses()
         others = {need.split("/")[1] for need in wanted if need.startswith("sae/")}
         analyses = sorted(need for need in wanted if need not in NEEDS and not need.startswith("sae/"))

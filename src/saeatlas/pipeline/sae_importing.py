@@ -71,7 +71,7 @@ class PartStep:
     @property
     def output(self) -> str:
         """Logical name."""
-        return f"sae/{self.importer.sae}/{self.part.name}"
+        return f"sae/{self.importer.sae}/imported/{self.part.name}"
 
     def params(self) -> dict[str, Any]:
         """Return what shapes the part beside its source."""
@@ -123,7 +123,7 @@ class PartsChange:
             return
         for name in sorted(self.outputs & entries.keys() & made.keys()):
             if entries[name].content != made[name].content:
-                part = name.removeprefix(f"sae/{self.identity.name}/")
+                part = name.removeprefix(f"sae/{self.identity.name}/imported/")
                 raise AlreadyExists(
                     f"SAE '{self.identity.name}' has other {part} than this source",
                     hint="Choose another SAE name, or say --replace.",
@@ -138,7 +138,7 @@ class PartsChange:
         if self.n_features is None:
             return
         for what, n_features in _widths(store, entries, self.identity.name).items():
-            if f"sae/{self.identity.name}/{what}" not in self.outputs and n_features > self.n_features:
+            if f"sae/{self.identity.name}/imported/{what}" not in self.outputs and n_features > self.n_features:
                 raise SourceError(
                     f"The source has {self.n_features} features, and the {what} of SAE '{self.identity.name}' name "
                     f"feature {n_features - 1}, so at least {n_features}",
@@ -155,9 +155,9 @@ def _widths(store: Store, entries: Mapping[str, Entry], sae: str) -> dict[str, i
     segments = [info.n_features for _, info in read_segments(store, entries, sae)]
     if segments:
         found["activations"] = max(segments)
-    prefix = f"sae/{sae}/"
+    prefix = f"sae/{sae}/imported/"
     for name, entry in entries.items():
-        if name.startswith(prefix) and entry.encoding_type in {"weights", "feature-map", "explanations"}:
+        if name.startswith(prefix):
             attributes = load_manifest(store, entry.path).attributes
             found[name.removeprefix(prefix)] = int(str(attributes["n_features"]))
     return found
