@@ -58,7 +58,8 @@ def write_feature_map(directory: Path, nodes: pa.Table, edges: pa.Table, facts: 
     """
     write_table(directory, nodes, nodes_schema(), "nodes")
     write_table(directory, edges, edges_schema(), "edges")
-    return {"n_nodes": nodes.num_rows, "n_edges": edges.num_rows, **facts}
+    n_features = nodes["feature"][-1].as_py() + 1 if nodes.num_rows else 0
+    return {"n_features": n_features, "n_nodes": nodes.num_rows, "n_edges": edges.num_rows, **facts}
 
 
 def read_nodes(store: Store, prefix: str) -> pa.Table:

@@ -71,7 +71,6 @@ class FeatureMapImporter(SaeImporter):
         from saeatlas.format.feature_map import write_feature_map
 
         facts = {
-            "n_features": max(graph.features) + 1,
             "edge_metric": metric,
             "claimed_types": graph.type_counts(),
             "metadata": graph.metadata,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +103,7 @@ def nearest_by_cosine(vectors: npt.NDArray[np.floating[Any]], k: int) -> Ids:
     return found
 
 
-def agreement(indptr: npt.NDArray[np.int64], words: Ids, near: Ids, permutations: npt.NDArray[np.int32]) -> Agreement:
+def agreement(indptr: npt.NDArray[np.int64], words: Ids, near: Ids, permutations: Iterable[Ids]) -> Agreement:
     """Compare the texts of neighbours with texts that were shuffled over all places.
 
     Parameters
@@ -112,7 +113,7 @@ def agreement(indptr: npt.NDArray[np.int64], words: Ids, near: Ids, permutations
     near
         Neighbours of each place, int32 [n, k].
     permutations
-        Shuffled numbers 0 to n - 1, int32 [permutations, n].
+        Shuffled numbers 0 to n - 1, int32 [n] each.
 
     Notes
     -----
@@ -126,11 +127,12 @@ def agreement(indptr: npt.NDArray[np.int64], words: Ids, near: Ids, permutations
     )
 
 
-def shuffles(n: int, n_permutations: int, seed: int) -> npt.NDArray[np.int32]:
-    """Return shuffled numbers 0 to n - 1, int32 [n_permutations, n], the same from the same seed everywhere."""
+def shuffles(n: int, n_permutations: int, seed: int) -> Iterator[Ids]:
+    """Yield shuffled numbers 0 to n - 1, int32 [n], the same from the same seed everywhere."""
     # Raw bits of a generator stay what they are from one NumPy to the next; what its methods make of them may not.
     raw = np.random.PCG64(seed)
-    return np.array([np.argsort(raw.random_raw(n), kind="stable") for _ in range(n_permutations)], np.int32)
+    for _ in range(n_permutations):
+        yield np.argsort(raw.random_raw(n), kind="stable").astype(np.int32)
 
 
 def neighbourhoods(indptr: npt.NDArray[np.int64], words: Ids, near: Ids, n_draws: int, seed: int) -> Neighbourhoods:
