@@ -21,7 +21,7 @@ from saeatlas.atlas import statistics, tables
 from saeatlas.atlas.aggregates import live_top_tokens
 from saeatlas.atlas.examples import Question, live_rows, pick_rows
 from saeatlas.atlas.statistics import live_histogram, live_stats
-from saeatlas.errors import InvalidInput, NotFound
+from saeatlas.errors import NotFound
 from saeatlas.kernels.moments import moments_of
 from saeatlas.kernels.stats import sort_active, summarise
 

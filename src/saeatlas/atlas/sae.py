@@ -170,8 +170,11 @@ class SAE:
 
     @property
     def features(self) -> pl.LazyFrame:
-        """One line per feature: `feature`, and `<analysis>.<column>` of every current analysis of features."""
-        from saeatlas.atlas.tables import feature_frame
+        """One line per feature: `feature`, and `<analysis>.<column>` of every current analysis of features.
+
+        Where there are explanations, also `explanations.n` and `explanations.text`, the first in the order of the sets.
+        """
+        from saeatlas.atlas.feature_table import feature_frame
 
         return feature_frame(self)
 

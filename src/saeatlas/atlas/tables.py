@@ -13,13 +13,12 @@ from saeatlas.atlas.currency import inputs_of
 from saeatlas.errors import NotFound
 
 if TYPE_CHECKING:
-    import polars as pl
     import pyarrow as pa
 
     from saeatlas.atlas.sae import SAE
     from saeatlas.format.matrix import MatrixReader
 
-__all__ = ["State", "analyses_of", "feature_frame", "matrix_of", "served_rows", "state_of", "table_of"]
+__all__ = ["State", "analyses_of", "matrix_of", "served_rows", "state_of", "table_of"]
 
 _KEPT_BYTES = 8_000_000
 """Tables up to this size on disk are read once and kept; of larger ones a query reads its part."""
@@ -155,24 +154,3 @@ def _lines_of(table: pa.Table, feature: int) -> pa.Table:
     lines = np.flatnonzero(np.concatenate(features) == feature) if features else np.empty(0, np.int64)
     runs = np.split(lines, np.flatnonzero(np.diff(lines) != 1) + 1)
     return pa.concat_tables([table.slice(int(run[0]) if run.size else 0, run.size) for run in runs])
-
-
-def feature_frame(sae: SAE) -> pl.LazyFrame:
-    """Return one line per feature with the columns of every current analysis whose lines are features."""
-    import polars as pl
-
-    from saeatlas.format.table import scan_table
-
-    frame = pl.LazyFrame({"feature": range(sae.n_features)}, schema={"feature": pl.Int64})
-    for analysis in analyses_of(sae):
-        logical = f"sae/{sae.name}/{analysis}"
-        is_of_features = sae.atlas.manifest(logical).attributes.get("axis") == "feature"
-        if not (is_of_features and state_of(sae, analysis).is_current):
-            continue
-        table = scan_table(sae.atlas.store, sae.atlas.entries[logical].path, "data")
-        columns = [column for column in table.collect_schema().names() if column != "feature"]
-        named = table.select(
-            pl.col("feature").cast(pl.Int64), *(pl.col(column).alias(f"{analysis}.{column}") for column in columns)
-        )
-        frame = frame.join(named, on="feature", how="left", maintain_order="left")
-    return frame
