@@ -109,7 +109,7 @@ def test_number_of_plug_ins_is_known(registry: Registry) -> None:
 
 
 def test_unknown_analysis_is_called_an_analysis() -> None:
-    from saeatlas.cli.registries import analyses
+    from saeatlas.pipeline.registries import analyses
 
     with pytest.raises(NotFound, match="No analysis is named 'csv'"):
         analyses()["csv"]

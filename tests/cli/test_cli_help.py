@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from saeatlas.cli.discovery import command_modules
-from saeatlas.cli.registries import registries
+from saeatlas.pipeline.registries import registries
 
 Run = Callable[..., tuple[int, str, str]]
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"

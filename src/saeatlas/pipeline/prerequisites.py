@@ -8,7 +8,7 @@ from saeatlas.atlas.currency import NEEDS
 from saeatlas.format.commit import Entry
 from saeatlas.pipeline.analysis import Analysis
 from saeatlas.pipeline.recipe import name_of
-from saeatlas.registry import Registry
+from saeatlas.pipeline.registries import analyses as known_analyses
 
 __all__ = ["with_prerequisites"]
 
@@ -21,7 +21,7 @@ def with_prerequisites(analyses: Iterable[Analysis], entries: Mapping[str, Entry
     NotFound
         When one of them needs something that is no analysis.
     """
-    registry = Registry("saeatlas.analyses", Analysis)
+    registry = known_analyses()
     found = list(analyses)
     names = {name_of(type(analysis)) for analysis in found}
     for analysis in found:

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from saeatlas.cli.discovery import MAKE as GROUP
 from saeatlas.cli.options import AsJson, AtlasOption, Jobs, PlanOnly, SaeOption
 from saeatlas.cli.plugin_command import add_plugins, plugin_command
-from saeatlas.cli.registries import analyses
+from saeatlas.pipeline.registries import analyses
 from saeatlas.cli.work import run_steps, settings_for
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from saeatlas.cli.discovery import CARE as GROUP
 from saeatlas.cli.options import AsJson
 from saeatlas.cli.plugin_docs import plugin_help
-from saeatlas.cli.registries import registries
+from saeatlas.pipeline.registries import registries
 from saeatlas.cli.render.screen import write_json
 from saeatlas.cli.render.tables import Column, write_table
 
