@@ -247,12 +247,14 @@ def _nothing(analysis: Coherence) -> dict[str, Any]:
 def _verdict(numbers: dict[str, float | None]) -> str:
     """Return 'ok', 'wrong', 'suspect' where the data cannot tell, or 'not-applicable' without any shared word."""
     lift, high, p = numbers["lift"], numbers["lift_high"], numbers["p"]
-    assert p is not None
-    if lift is None:
+    by_chance, expected = numbers["expected_high"], numbers["expected"]
+    if lift is None or p is None or by_chance is None or expected is None:
         return "not-applicable"
     if lift >= _OK_LIFT and p <= _OK_P:
         return "ok"
-    return "wrong" if high is not None and high < _OK_LIFT else "suspect"
+    # With few explanations chance alone doubles the agreement: that it is low then says nothing.
+    could_tell = by_chance < _OK_LIFT * expected
+    return "wrong" if high is not None and high < _OK_LIFT and could_tell else "suspect"
 
 
 plugin = Coherence
