@@ -9,17 +9,20 @@ from saeatlas.cli.discovery import command_modules
 from saeatlas.pipeline.registries import registries
 
 Run = Callable[..., tuple[int, str, str]]
+FAMILIES = tuple(
+    name for name in ("feature", "import", "analyze", "export") if name in command_modules("saeatlas.cli.commands")
+)
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 
 def commands() -> list[str]:
-    found = [name for name in command_modules("saeatlas.cli.commands") if name not in {"feature", "import", "analyze"}]
+    found = [name for name in command_modules("saeatlas.cli.commands") if name not in FAMILIES]
     found += [f"feature {name}" for name in command_modules("saeatlas.cli.commands.feature")]
-    verbs = {"importers": "import", "analyses": "analyze"}
-    return found + [f"{verbs[kind]} {name}" for kind, registry in registries().items() for name in registry]
+    verbs = {"importers": "import", "analyses": "analyze", "exporters": "export"}
+    return found + [f"{verb} {name}" for kind, verb in verbs.items() for name in registries()[kind]]
 
 
-@pytest.mark.parametrize("command", [*commands(), "feature", "import", "analyze"])
+@pytest.mark.parametrize("command", [*commands(), *FAMILIES])
 def test_help_of_every_command_has_an_example(cli: Run, command: str) -> None:
     code, out, err = cli(*command.split(), "--help")
     assert (code, err) == (0, "")

@@ -87,9 +87,9 @@ class DemoRun:
         self.steps.append((name, said["what"], round(time.perf_counter() - begin, 2), said["size"]))
 
     def _import(self, source: DemoSource) -> None:
-        from saeatlas.pipeline.registries import importers
         from saeatlas.cli.target import open_or_create
         from saeatlas.pipeline.importing import import_source
+        from saeatlas.pipeline.registries import importers
 
         identity = source.identity
         fields: dict[str, Any] = {

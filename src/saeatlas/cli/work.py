@@ -33,9 +33,9 @@ def settings_for(jobs: int) -> Settings:
 def standard_steps(sae: SAE) -> tuple[list[AnalysisStep], list[str]]:
     """Return the steps of the standard analyses, and a sentence for each that lacks something it needs."""
     from saeatlas.atlas.currency import NEEDS, inputs_of
-    from saeatlas.pipeline.registries import analyses
     from saeatlas.pipeline.analysis import AnalysisStep
     from saeatlas.pipeline.prerequisites import with_prerequisites
+    from saeatlas.pipeline.registries import analyses
 
     wanted, skipped = [], []
     registry = analyses()

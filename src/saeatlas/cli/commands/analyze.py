@@ -10,8 +10,8 @@ from cyclopts import App, Parameter
 from saeatlas.cli.discovery import MAKE as GROUP
 from saeatlas.cli.options import AsJson, AtlasOption, Jobs, PlanOnly, SaeOption
 from saeatlas.cli.plugin_command import add_plugins, plugin_command
-from saeatlas.pipeline.registries import analyses
 from saeatlas.cli.work import run_steps, settings_for
+from saeatlas.pipeline.registries import analyses
 
 if TYPE_CHECKING:
     from saeatlas.pipeline.analysis import Analysis

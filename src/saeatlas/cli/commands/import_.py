@@ -11,11 +11,11 @@ from cyclopts import App, Parameter
 from saeatlas.cli.discovery import MAKE as GROUP
 from saeatlas.cli.options import AsJson, AtlasOption, Jobs, PlanOnly
 from saeatlas.cli.plugin_command import add_plugins, plugin_command
-from saeatlas.pipeline.registries import importers
 from saeatlas.cli.render import screen
 from saeatlas.cli.render.numbers import bytes_text, count, seconds_text
 from saeatlas.cli.render.tables import write_facts
 from saeatlas.cli.work import settings_for
+from saeatlas.pipeline.registries import importers
 
 if TYPE_CHECKING:
     from saeatlas.pipeline.importer import Importer

@@ -1,4 +1,4 @@
-"""`saeatlas plugins`: what can be imported and computed."""
+"""`saeatlas plugins`: what can be imported, computed, embedded with and exported."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from cyclopts import Parameter
 from saeatlas.cli.discovery import CARE as GROUP
 from saeatlas.cli.options import AsJson
 from saeatlas.cli.plugin_docs import plugin_help
-from saeatlas.pipeline.registries import registries
 from saeatlas.cli.render.screen import write_json
 from saeatlas.cli.render.tables import Column, write_table
+from saeatlas.pipeline.registries import registries
 
 __all__ = ["GROUP", "command"]
 
-Kind = Literal["importers", "analyses"]
+Kind = Literal["importers", "analyses", "embedders", "exporters"]
 
 
 def command(
     kind: Annotated[Kind | None, Parameter(help="Only this kind.")] = None, /, *, as_json: AsJson = False
 ) -> None:
-    """List the importers and analyses that are installed.
+    """List the importers, analyses, embedders and exporters that are installed.
 
     Example: saeatlas plugins analyses
     """
