@@ -31,8 +31,11 @@ def test_help_of_every_command_has_an_example(cli: Run, command: str) -> None:
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_in_the_reference_with_an_example(command: str) -> None:
-    text = REFERENCE.read_text(encoding="utf-8")
-    assert f"## `saeatlas {command}`" in text
+    family, _, name = command.partition(" ")
+    is_analysis = family == "analyze"
+    page = REFERENCE.parent / "analyses" / f"{name}.md" if is_analysis else REFERENCE
+    text = page.read_text(encoding="utf-8")
+    assert f"# {name}\n" in text if is_analysis else f"## `saeatlas {command}`" in text
     assert f"$ saeatlas {command}" in text
 
 
