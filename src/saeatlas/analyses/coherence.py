@@ -25,6 +25,8 @@ _NUMBERS = ("observed", "expected", "expected_low", "expected_high", "lift", "li
 _OK_LIFT = 2.0
 """Maps with their own labels were seen with 2.8 and more, maps with labels of other SAEs with 1.6 and less."""
 _OK_P = 0.01
+_MOST_BY_CHANCE = 1.5
+"""Shuffled explanations must stay below this lift for a low one to say anything."""
 _BLOCK_BYTES = 64_000_000
 
 Floats = npt.NDArray[np.float64]
@@ -252,8 +254,8 @@ def _verdict(numbers: dict[str, float | None]) -> str:
         return "not-applicable"
     if lift >= _OK_LIFT and p <= _OK_P:
         return "ok"
-    # With few explanations chance alone doubles the agreement: that it is low then says nothing.
-    could_tell = by_chance < _OK_LIFT * expected
+    # With few explanations chance alone makes much agreement or none: that it is low then says nothing.
+    could_tell = by_chance < _MOST_BY_CHANCE * expected
     return "wrong" if high is not None and high < _OK_LIFT and could_tell else "suspect"
 
 
