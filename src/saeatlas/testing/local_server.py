@@ -148,8 +148,9 @@ def _handler(server: LocalServer) -> type[BaseHTTPRequestHandler]:
             if reply.silent:
                 server.wait_for_close()
                 return
-            self.send_response(reply.status)
-            given = {"Content-Length": str(len(reply.body)), **reply.headers, "Connection": "close"}
+            self.send_response_only(reply.status)
+            own = {"Date": self.date_time_string(), "Content-Length": str(len(reply.body))}
+            given = {**own, **reply.headers, "Connection": "close"}
             for name, value in given.items():
                 self.send_header(name, value)
             self.end_headers()
