@@ -111,22 +111,19 @@ class Coherence(Analysis):
 
     def peak_bytes(self, sae: SAE) -> int:
         """Return 400 MB for the program and blocks, and for each explained feature 3,000 bytes and 3 decoder rows."""
-        prefix = f"sae/{sae.name}/imported/explanations/"
-        manifests = [sae.atlas.manifest(name) for name in sae.atlas.entries if name.startswith(prefix)]
-        most = max((int(str(manifest.attributes["n_explanations"])) for manifest in manifests), default=0)
+        from saeatlas.atlas.explanations import explanation_facts
+
+        most = max((int(explanation_facts(sae, name)["n_explanations"]) for name in self._sets(sae)), default=0)
         row = sae.weights.d_out * 8 if sae.weights is not None and self._geometry(sae) == "decoder" else 0
         return 400_000_000 + most * (3_000 + 3 * row)
 
     def _sets(self, sae: SAE) -> tuple[str, ...]:
-        from saeatlas.atlas.explanations import explanation_sets
+        from saeatlas.atlas.explanations import explanation_facts, explanation_sets
 
-        known = explanation_sets(sae)
-        if self.explanations and self.explanations not in known:
-            raise NotFound(
-                f"SAE '{sae.name}' has no explanations '{self.explanations}'",
-                hint=f"Known: {', '.join(known) or 'none'}",
-            )
-        return (self.explanations,) if self.explanations else known
+        if not self.explanations:
+            return explanation_sets(sae)
+        explanation_facts(sae, self.explanations)
+        return (self.explanations,)
 
     def _geometry(self, sae: SAE) -> str:
         if self.geometry != "auto":
@@ -203,13 +200,13 @@ class Coherence(Analysis):
 
 def _words_of(sae: SAE, name: str) -> dict[int, frozenset[str]]:
     """Return the content words of every explained feature of a set, ascending: those of all its texts together."""
-    from saeatlas.analyses._words import content_words
-    from saeatlas.format.table import read_table
+    import polars as pl
 
-    path = sae.atlas.entries[f"sae/{sae.name}/imported/explanations/{name}"].path
-    table = read_table(sae.atlas.store, path, columns=["feature", "text"])
+    from saeatlas.analyses._words import content_words
+
+    table = sae.explanations.filter(pl.col("set") == name).select("feature", "text").collect()
     said: dict[int, frozenset[str]] = {}
-    for feature, text in zip(table["feature"].to_pylist(), table["text"].to_pylist(), strict=True):
+    for feature, text in table.iter_rows():
         said[feature] = said.get(feature, frozenset()) | content_words(text)
     return said
 

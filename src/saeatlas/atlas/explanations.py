@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from saeatlas.errors import NotFound
 
 if TYPE_CHECKING:
     import polars as pl
 
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["explanation_sets", "explanations_of"]
+__all__ = ["explanation_facts", "explanation_sets", "explanations_of"]
 
 
 def explanation_sets(sae: SAE) -> tuple[str, ...]:
     """Return the names of the sets of explanations, sorted."""
-    prefix = f"sae/{sae.name}/imported/explanations/"
+    prefix = _logical(sae, "")
     return tuple(sorted(name.removeprefix(prefix) for name in sae.atlas.entries if name.startswith(prefix)))
+
+
+def explanation_facts(sae: SAE, name: str) -> Mapping[str, Any]:
+    """Return what is known about a set: `n_explanations`, `n_explained` (features), `explainers`, `methods` and more.
+
+    Raises
+    ------
+    NotFound
+        When there is no such set; the hint lists those that there are.
+    """
+    if _logical(sae, name) not in sae.atlas.entries:
+        raise NotFound(
+            f"SAE '{sae.name}' has no explanations '{name}'",
+            hint=f"Known: {', '.join(explanation_sets(sae)) or 'none'}",
+        )
+    return sae.atlas.manifest(_logical(sae, name)).attributes
 
 
 def explanations_of(sae: SAE) -> pl.LazyFrame:
@@ -34,7 +53,7 @@ def explanations_of(sae: SAE) -> pl.LazyFrame:
     schema = {"set": pl.String, "feature": pl.Int64, "explainer": pl.String, "method": pl.String, "text": pl.String}
     frames = [pl.LazyFrame(schema=schema)]
     for name in explanation_sets(sae):
-        table = scan_table(sae.atlas.store, sae.atlas.entries[f"sae/{sae.name}/imported/explanations/{name}"].path)
+        table = scan_table(sae.atlas.store, sae.atlas.entries[_logical(sae, name)].path)
         frames.append(
             table.select(
                 pl.lit(name, pl.String).alias("set"),
@@ -43,3 +62,7 @@ def explanations_of(sae: SAE) -> pl.LazyFrame:
             )
         )
     return pl.concat(frames)
+
+
+def _logical(sae: SAE, name: str) -> str:
+    return f"sae/{sae.name}/imported/explanations/{name}"
