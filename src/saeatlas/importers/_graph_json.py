@@ -163,7 +163,7 @@ def _parsed(text: str, path: Path) -> object:
     except RecursionError as error:
         raise SourceError(f"'{path.name}' is nested too deeply for a feature map") from error
     except json.JSONDecodeError as error:
-        is_cut = error.pos >= len(text.rstrip()) - 1
+        is_cut = text.lstrip()[:1] == "{" and text.rstrip()[-1:] != "}"
         raise SourceError(
             f"'{path.name}' is no JSON{' or ends too early' if is_cut else ''}: {error}",
             hint="Copy or download it again." if is_cut else "Give a layer-NN.json or layer-NN.json.gz.",
