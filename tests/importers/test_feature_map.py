@@ -276,15 +276,15 @@ def test_damaged_gzip_is_refused(tmp_path: Path) -> None:
 
 def test_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "layer-25.json.gz"
-    with gzip.open(path, "wb", compresslevel=1) as file:
-        for _ in range(120):
+    with gzip.open(path, "wb", compresslevel=6) as file:
+        for _ in range(80):
             file.write(b" " * 1_000_000)
     tracemalloc.start()
     with pytest.raises(SourceError, match=r"more than \d{8} bytes of JSON"):
         bring(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 130_000_000
+    assert peak < 80_000_000
 
 
 @pytest.mark.parametrize("name", ["layer-25.json", "layer-25.json.gz"])
@@ -326,11 +326,13 @@ def test_memory_stays_within_what_the_survey_says(write: Callable[..., Path], tm
     importer = FeatureMapImporter(str(write(graph_of(20_000))), sae="m")
     part = importer.survey(SILENT).parts[0]
     (tmp_path / "out").mkdir()
+    # Once before, so that imports are not counted.
+    importer.write(part, tmp_path / "out", SILENT)
     tracemalloc.start()
     importer.write(part, tmp_path / "out", SILENT)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < part.memory - 150_000_000
+    assert peak < part.memory - 180_000_000
 
 
 def test_map_that_lost_a_file_is_reported(write: Callable[..., Path]) -> None:
