@@ -13,7 +13,7 @@ from saeatlas.errors import InvalidInput, NotFound, StorageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_target", "export_table"]
+__all__ = ["check_target", "export_table", "replace_file"]
 
 
 def check_target(path: Path) -> None:
@@ -38,12 +38,23 @@ def export_table(table: pa.Table, path: Path) -> None:
     """
     check_target(path)
     write = _WRITERS[path.suffix.lower()]
+    replace_file(path, lambda file: write(table, file))
+
+
+def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file beside `path`, and put it in its place when it is complete and on disk.
+
+    Raises
+    ------
+    StorageError
+        When the file system refuses; nothing is left behind.
+    """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                write(table, file)
+                write(file)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.chmod(0o666 & ~_umask())
