@@ -113,19 +113,18 @@ class DemoRun:
         self.commands.append(_command(str(source.activations), fields, self._place))
 
     def _analyze(self) -> None:
-        from saeatlas.cli.work import standard_steps
-        from saeatlas.pipeline.run import Job, execute
+        from saeatlas.cli.render.outcomes import say_outcome
+        from saeatlas.project.build import build_project
+        from saeatlas.project.load import standard_project
 
-        atlas = self._atlas()
-        steps, skipped = standard_steps(atlas.sae())
-        for sentence in skipped:
-            self.progress.say(sentence)
         with self._step("analyze") as said:
-            job = Job(message="Build the standard analyses", settings=self.settings, progress=self.progress)
-            ran = execute(atlas.store, steps, job)
-            made = sum(not artifact.reused for artifact in ran.made.values())
-            said["what"] = f"{made} of {len(steps)} analyses computed" if made else "computed before"
-            said["size"] = bytes_text(sum(artifact.n_bytes for artifact in ran.made.values()))
+            outcomes = build_project(self._atlas().store, standard_project(), self.settings, self.progress, say_outcome)
+            failed = [outcome.error for outcome in outcomes if outcome.error]
+            if failed:
+                raise failed[0]
+            made = sum(outcome.action == "made" for outcome in outcomes)
+            said["what"] = f"{made} of {len(outcomes)} analyses computed" if made else "computed before"
+            said["size"] = bytes_text(_size_of_tables(self._atlas()))
         self.commands.append(shlex.join(["saeatlas", "build", "--atlas", str(self._place)]))
 
     def _verify(self) -> None:
@@ -142,6 +141,10 @@ class DemoRun:
                 kind="corrupt-artifact",
             )
         self.commands.append(shlex.join(["saeatlas", "verify", "--deep", "--atlas", str(self._place)]))
+
+
+def _size_of_tables(atlas: Atlas) -> int:
+    return sum(atlas.manifest(name).size for name, entry in atlas.entries.items() if entry.encoding_type == "table")
 
 
 def _figures(source: DemoSource) -> dict[str, object]:

@@ -6,20 +6,15 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from saeatlas.errors import InvalidInput, NotFound
+from saeatlas.errors import InvalidInput
 from saeatlas.settings import Settings
 
 if TYPE_CHECKING:
     from saeatlas.atlas.atlas import Atlas
-    from saeatlas.atlas.sae import SAE
-    from saeatlas.pipeline.analysis import AnalysisStep
     from saeatlas.pipeline.run import Ran
     from saeatlas.pipeline.step import Step
 
-__all__ = ["STANDARD_ANALYSES", "run_steps", "settings_for", "standard_steps", "write_ran"]
-
-STANDARD_ANALYSES = ("stats", "histogram", "examples", "top-tokens", "metadata-association")
-"""What `build` computes where no project file says otherwise."""
+__all__ = ["run_steps", "settings_for", "write_ran"]
 
 
 def settings_for(jobs: int) -> Settings:
@@ -28,28 +23,6 @@ def settings_for(jobs: int) -> Settings:
         raise InvalidInput(f"The number of jobs must be 1 or more, found: {jobs}")
     settings = Settings.from_environment()
     return dataclasses.replace(settings, jobs=jobs) if jobs else settings
-
-
-def standard_steps(sae: SAE) -> tuple[list[AnalysisStep], list[str]]:
-    """Return the steps of the standard analyses, and a sentence for each that lacks something it needs."""
-    from saeatlas.atlas.currency import NEEDS, inputs_of
-    from saeatlas.pipeline.analysis import AnalysisStep
-    from saeatlas.pipeline.prerequisites import with_prerequisites
-    from saeatlas.pipeline.registries import analyses
-
-    wanted, skipped = [], []
-    registry = analyses()
-    atlas = sae.atlas
-    for name in STANDARD_ANALYSES:
-        analysis = registry[name]()
-        try:
-            inputs_of(atlas.store, atlas.entries, sae.name, analysis.requires() & set(NEEDS))
-        except NotFound as missing:
-            skipped.append(f"'{name}' of SAE '{sae.name}' is left out: {missing.message}")
-        else:
-            wanted.append(analysis)
-    every = with_prerequisites(wanted, atlas.entries, sae.name)
-    return [AnalysisStep(analysis, sae.name) for analysis in every], skipped
 
 
 def run_steps(

@@ -44,6 +44,7 @@ class H5TopK(Importer):
     """
 
     version: ClassVar[int] = 1
+    paths: ClassVar[frozenset[str]] = frozenset({"source", "metadata", "tokens", "tokenizer"})
 
     metadata: str = ""
     """NPZ, Parquet, CSV or JSON-lines file with one row for each document; empty when there are only ids."""

@@ -50,6 +50,10 @@ class Analysis(ABC):
     """What it must have: see `saeatlas.atlas.currency.inputs_of` for the words."""
     may_use: ClassVar[frozenset[str]] = frozenset()
     """What it reads when it is there."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Optional libraries that it imports, by the names of their modules."""
+    paths: ClassVar[frozenset[str]] = frozenset()
+    """Fields that hold paths, which in a project file are relative to that file."""
 
     def requires(self) -> frozenset[str]:
         """Return what it must have with these parameters."""

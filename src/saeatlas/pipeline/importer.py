@@ -74,6 +74,9 @@ class Importer(ABC):
     ignored: ClassVar[frozenset[str]] = frozenset()
     """Fields that are no part of any recipe, such as a path whose file is in a fingerprint."""
 
+    paths: ClassVar[frozenset[str]] = frozenset({"source"})
+    """Fields that hold paths, which in a project file are relative to that file."""
+
     source: str = field(kw_only=False)
     """File to import."""
     sae: str

@@ -17,7 +17,7 @@ from saeatlas.format.canonical import canonical_json, digest_bytes
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["Recipe", "check_fields", "fields_of", "name_of"]
+__all__ = ["Recipe", "check_fields", "fields_of", "make_plugin", "name_of"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,35 @@ def check_fields(plugin: object) -> None:
         # A recipe is JSON, which has no other numbers.
         if isinstance(value, float) and not math.isfinite(value):
             raise InvalidInput(f"Field '{name}' of {name_of(cls)}: must be a finite number, found: {value}")
+
+
+def make_plugin(cls: type, fields: Mapping[str, Any], place: str) -> object:
+    """Make a plug-in dataclass from values by name, such as those of a project file; lists become tuples.
+
+    Raises
+    ------
+    InvalidInput
+        When a field is unknown, missing or of another type; `place` says where the values were read.
+    """
+    from pydantic import ValidationError
+
+    known = [field.name for field in dataclasses.fields(cls)]
+    unknown = sorted(set(fields) - set(known))
+    if unknown:
+        raise InvalidInput(
+            f"{place}: '{name_of(cls)}' has no field '{unknown[0]}'", hint=f"Known: {', '.join(known) or 'none'}"
+        )
+    try:
+        made: object = _adapter(cls).validate_python(dict(fields))
+    except ValidationError as error:
+        first = error.errors()[0]
+        member = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(
+            f"{place}: '{member}' of '{name_of(cls)}': {first['msg']}, found: {first['input']!r:.200}",
+            hint=f"See 'saeatlas plugins' and the help of '{name_of(cls)}'.",
+        ) from error
+    check_fields(made)
+    return made
 
 
 _making = threading.Lock()

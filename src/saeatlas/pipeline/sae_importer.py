@@ -56,6 +56,9 @@ class SaeImporter(ABC):
     version: ClassVar[int]
     """Raised whenever the same source gives another result."""
 
+    paths: ClassVar[frozenset[str]] = frozenset({"source"})
+    """Fields that hold paths, which in a project file are relative to that file."""
+
     source: str = field(kw_only=False)
     """Where it is."""
     sae: str
