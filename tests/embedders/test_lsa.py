@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from saeatlas.embedders import lsa
 from saeatlas.embedders.lsa import TERM, Lsa
 from saeatlas.errors import InvalidInput, MissingExtra
 from saeatlas.progress import SILENT
@@ -35,6 +36,22 @@ def test_with_few_directions_cosines_are_those_of_the_dense_decomposition() -> N
     left, scale, _ = np.linalg.svd(weights, full_matrices=False)
     expected = cosines(left[:, :4] * scale[:4])
     np.testing.assert_allclose(cosines(Lsa(n_components=4).embed(texts)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_words", [12, 900])
+def test_many_texts_of_few_directions_are_placed_as_their_words_are(n_words: int) -> None:
+    # 12 or 900 words that occur in 700 texts, always in one of three groups: three directions in all.
+    groups = [" ".join(f"w{word}" for word in range(group, n_words, 3)) for group in range(3)]
+    texts = [f"{groups[number % 3]} " + " " * number for number in range(700)]
+    vectors = Lsa(n_components=5).embed(texts)
+    np.testing.assert_allclose(cosines(vectors[:6]), np.tile(np.eye(3), (2, 2)), atol=1e-6)
+
+
+def test_sparse_and_dense_decomposition_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"{text} x{number % 50}" for number, text in enumerate(random_texts(200))]
+    dense = Lsa(n_components=4).embed(texts)
+    monkeypatch.setattr(lsa, "_SMALL", 10)
+    np.testing.assert_allclose(Lsa(n_components=4).embed(texts), dense, atol=1e-5)
 
 
 def test_width_is_the_same_for_few_texts_and_for_none() -> None:

@@ -20,11 +20,14 @@ __all__ = ["TERM", "Lsa", "plugin"]
 TERM = r"(?u)[\u2e80-\u9fff\uf900-\ufaff]|[^\W\u2e80-\u9fff\uf900-\ufaff]+|[^\w\s]"
 """A term: a run of letters, digits and underscores, one ideograph or kana, or one other character that is no space."""
 
-_OVERSAMPLES = 10
-_ITERATIONS = 7
+Floats = npt.NDArray[np.float64]
+
+_SMALL = 300
 _AT_ONCE = 20_000
 _LEAST_NORM = 1e-6
 """Projections shorter than this, of texts of length 1, are rounding: they have no direction."""
+_LEAST_SQUARE = 1e-12
+"""Squares of singular values below this share of the largest are rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +50,7 @@ class Lsa(Embedder):
     max_fit: int = 100_000
     """Texts from which terms and directions are taken, at most; of more, so many are drawn."""
     seed: int = 0
-    """Of the draw, and of the start of the SVD."""
+    """Of the draw."""
 
     def __post_init__(self) -> None:
         for name, most in (("n_components", 4096), ("min_texts", 2**31), ("max_terms", 2**31), ("max_fit", 2**31)):
@@ -100,7 +103,7 @@ class Lsa(Embedder):
         """Return 200 MB for libraries, 40 bytes per character fitted, and what vectors and the SVD hold."""
         fitted = min(n_texts, self.max_fit)
         of_fit = 40 * n_characters * fitted // max(n_texts, 1)
-        svd = 8 * (self.n_components + _OVERSAMPLES) * 4 * (fitted + min(self.max_terms, n_characters))
+        svd = 8 * 4 * self.n_components * (fitted + min(self.max_terms, n_characters))
         return 200_000_000 + of_fit + svd + n_texts * (100 + 8 * self.n_components) + 2 * n_characters
 
     def _drawn(self, texts: Sequence[str]) -> list[str]:
@@ -110,23 +113,38 @@ class Lsa(Embedder):
         chosen = np.random.default_rng(self.seed).choice(len(texts), self.max_fit, replace=False)
         return [texts[index] for index in np.sort(chosen).tolist()]
 
-    def _directions(self, weights: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401  # a SciPy sparse matrix
-        """Return the right singular vectors of the largest singular values, [components, terms]."""
-        math = require("sklearn.utils.extmath", extra="analyses", to="embed texts")
-        _, _, right = math.randomized_svd(
-            weights,
-            min(self.n_components, *weights.shape),
-            n_oversamples=_OVERSAMPLES,
-            n_iter=_ITERATIONS,
-            power_iteration_normalizer="QR",
-            flip_sign=False,
-            random_state=self.seed,
-        )
-        largest = right[np.arange(right.shape[0]), np.argmax(np.abs(right), axis=1)]
-        return np.asarray(right * np.where(largest < 0, -1.0, 1.0)[:, None], np.float64)
+    def _directions(self, weights: Any) -> Floats:  # noqa: ANN401  # a SciPy sparse matrix
+        """Return the right singular vectors of the largest singular values, [components, terms].
+
+        Exact to rounding, not a randomised approximation: two machines agree, and no start shows in the vectors.
+        """
+        # One thread: the steps are too small for more to help, and their number would show in the last digits.
+        with require("threadpoolctl", extra="analyses").threadpool_limits(1):
+            if min(weights.shape) > max(_SMALL, 2 * self.n_components):
+                svds = require("scipy.sparse.linalg", extra="analyses", to="embed texts").svds
+                start = np.random.default_rng(0).uniform(-1, 1, min(weights.shape))
+                right = svds(weights, self.n_components, v0=start)[2][::-1]
+            else:
+                right = _all_directions(weights)[: self.n_components]
+        # Of entries that are equally large but for rounding the first decides, so that rounding turns no direction.
+        size = np.abs(right)
+        largest = np.argmax(size >= size.max(axis=1, keepdims=True) * (1 - 1e-6), axis=1)
+        signs = np.where(right[np.arange(len(right)), largest] < 0, -1.0, 1.0)
+        return np.asarray(right * signs[:, None], np.float64)
 
 
-def _unit(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _all_directions(weights: Any) -> Floats:  # noqa: ANN401  # a SciPy sparse matrix
+    """Return all right singular vectors of a matrix with a small side, [rank, terms], through the Gram matrix."""
+    is_wide = weights.shape[0] < weights.shape[1]
+    gram = (weights @ weights.T if is_wide else weights.T @ weights).toarray()
+    squares, vectors = np.linalg.eigh(gram)
+    kept = np.flatnonzero(squares > _LEAST_SQUARE * squares[-1])[::-1]
+    if not is_wide:
+        return np.asarray(vectors[:, kept].T, np.float64)
+    return np.asarray(weights.T @ vectors[:, kept] / np.sqrt(squares[kept]), np.float64).T
+
+
+def _unit(vectors: Floats) -> Floats:
     """Scale vectors to length 1; those that are rounding only become 0."""
     norm = np.linalg.norm(vectors, axis=1, keepdims=True)
     has_direction = norm > _LEAST_NORM
