@@ -1,0 +1,115 @@
+"""A build makes what is not current, says why, and goes on where something fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from saeatlas.atlas.atlas import Atlas, create, open_atlas
+from saeatlas.progress import SILENT
+from saeatlas.project.build import Outcome, build_project, plan_project, steps_of
+from saeatlas.project.load import load_project, standard_project
+from saeatlas.settings import Settings
+from saeatlas.storage import MemoryStore
+from saeatlas.testing.make_atlas import make_atlas
+
+
+def build(home: Path) -> list[Outcome]:
+    project = load_project(home / "atlas.toml")
+    atlas = open_atlas(project.atlas) if Path(project.atlas).exists() else create(project.atlas)
+    return build_project(atlas.store, project, Settings(), SILENT, lambda _: None)
+
+
+def plan(home: Path) -> dict[str, tuple[str, str]]:
+    project = load_project(home / "atlas.toml")
+    found, _ = plan_project(open_atlas(project.atlas).store, project, Settings(), SILENT)
+    return {step.output: (step.action, step.reason) for step in found.steps}
+
+
+def actions(outcomes: list[Outcome]) -> dict[str, str]:
+    return {outcome.name: outcome.action for outcome in outcomes}
+
+
+def edit(home: Path, old: str, new: str) -> None:
+    text = (home / "atlas.toml").read_text()
+    assert old in text
+    (home / "atlas.toml").write_text(text.replace(old, new))
+
+
+def test_first_build_makes_everything_and_the_second_nothing(home: Path) -> None:
+    assert actions(build(home)) == {"'small' by h5-topk": "made", "stats of 'small'": "made"}
+    commit = open_atlas(home / "small.atlas").commit.number
+    assert set(actions(build(home)).values()) == {"reused"}
+    assert open_atlas(home / "small.atlas").commit.number == commit
+
+
+def test_changed_parameter_rebuilds_what_depends_on_it_and_says_why(home: Path) -> None:
+    build(home)
+    edit(home, "floor = 0.5", "floor = 0.25")
+    assert plan(home)["sae/small/stats"] == ("run", "parameter 'floor' changed: 0.5 -> 0.25")
+    changed = {outcome.name: outcome for outcome in build(home)}
+    assert changed["'small' by h5-topk"].action == "reused"
+    assert changed["stats of 'small'"].reason == "parameter 'floor' changed: 0.5 -> 0.25"
+
+
+def test_plan_of_a_new_atlas_lists_imports_and_analyses_and_writes_nothing(home: Path) -> None:
+    project = load_project(home / "atlas.toml")
+    store = MemoryStore()
+    from saeatlas.format.version import create_atlas
+
+    create_atlas(store)
+    keys = set(store.list(""))
+    found, failed = plan_project(store, project, Settings(), SILENT)
+    assert {"sae/small/identity", "sae/small/segment/00000", "sae/small/stats"} <= {s.output for s in found.steps}
+    assert not failed
+    assert set(store.list("")) == keys
+
+
+def test_failing_source_is_told_and_the_rest_goes_on(home: Path) -> None:
+    edit(
+        home, "[analyses.stats]", '[[source]]\nimporter = "h5-topk"\nsource = "b.h5"\nsae = "lost"\n\n[analyses.stats]'
+    )
+    told: list[Outcome] = []
+    project = load_project(home / "atlas.toml")
+    outcomes = build_project(create(project.atlas).store, project, Settings(), SILENT, told.append)
+    assert actions(outcomes)["'lost' by h5-topk"] == "failed"
+    assert actions(outcomes)["stats of 'small'"] == "made"
+    assert told == outcomes
+
+
+def test_analysis_that_lacks_something_is_left_out_and_named() -> None:
+    atlas = make_atlas(MemoryStore(), tokens=False)
+    steps, left_out = steps_of(atlas.store, atlas.entries, "toy", standard_project().analyses, is_standard=True)
+    assert "stats" in {step.name for step in steps}
+    assert "top-tokens" not in {step.name for step in steps}
+    reasons = {outcome.name: outcome.reason for outcome in left_out}
+    assert reasons["top-tokens of 'toy'"] == "Corpus 'reviews' has no tokens"
+
+
+def test_analysis_without_its_library_is_left_out_of_the_standard_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from saeatlas.analyses.stats import Stats
+
+    monkeypatch.setattr(Stats, "libraries", ("no_such_library",))
+    atlas: Atlas = make_atlas(MemoryStore())
+    chosen = [one for one in standard_project().analyses if isinstance(one.analysis, Stats)]
+    steps, left_out = steps_of(atlas.store, atlas.entries, "toy", chosen, is_standard=True)
+    assert not steps
+    assert "no_such_library" in left_out[0].reason
+    steps, left_out = steps_of(atlas.store, atlas.entries, "toy", chosen, is_standard=False)
+    assert [step.name for step in steps] == ["stats"]
+    assert not left_out
+
+
+def test_sae_with_nothing_but_weights_gets_what_weights_allow() -> None:
+    from saeatlas.format.commit import head
+    from saeatlas.format.version import create_atlas
+    from saeatlas.pipeline.sae_importing import import_parts
+    from saeatlas.testing.parts_importer import PartsImporter, make_parts
+
+    store = MemoryStore()
+    create_atlas(store)
+    import_parts(store, PartsImporter(sae="bare", data=make_parts(20)))
+    steps, left_out = steps_of(store, head(store).entries, "bare", standard_project().analyses, is_standard=True)
+    assert {"neighbors", "weights"} <= {step.name for step in steps}
+    assert "stats of 'bare'" in {outcome.name for outcome in left_out}
