@@ -29,6 +29,7 @@ _COLUMNS: dict[str, list[Column]] = {
         Column("features"),
         Column("listed"),
         Column("segments"),
+        Column("imported", is_text=True),
         Column("analyses", is_text=True),
     ],
     "corpora": [
@@ -95,15 +96,19 @@ def _saes(atlas: Atlas) -> Lines:
     for name in atlas.saes:
         sae = atlas.sae(name)
         states = {analysis: state_of(sae, analysis).word for analysis in analyses_of(sae)}
-        has_data = any(entry.startswith(f"sae/{name}/segment/") for entry in atlas.entries)
+        has_data = sae.has_activations
+        imported = f"sae/{name}/imported/"
         lines.append(
             {
                 "name": name,
                 "corpus": sae.corpus.name if has_data else None,
                 "rows": sae.n_rows if has_data else 0,
-                "features": sae.n_features if has_data else sae.identity.width,
+                "features": sae.n_features,
                 "listed": sae.n_listed if has_data else 0,
                 "segments": len(sae.activations.segments) if has_data else 0,
+                "imported": sorted(
+                    entry.removeprefix(imported) for entry in atlas.entries if entry.startswith(imported)
+                ),
                 "analyses": [name if word == "current" else f"{name} ({word})" for name, word in states.items()],
                 "identity": sae.identity.to_json(),
             }
