@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from saeatlas.analyses.token_families import TokenFamilies
 from saeatlas.pipeline.analysis import Analysis
 from saeatlas.registry import Registry
 from saeatlas.testing.analysis_contract import AnalysisContract
 
 REGISTRY = Registry("saeatlas.analyses", Analysis)
-SPECIAL: dict[str, Callable[[], Analysis]] = {}
+SPECIAL: dict[str, Callable[[], Analysis]] = {
+    "token-families": lambda: TokenFamilies(families=str(Path(__file__).with_name("families.tsv"))),
+}
 """Analyses that need a parameter, each with one that suits the SAEs 'toy' and 'other'."""
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from saeatlas.analyses.token_families import TokenFamilies
 from saeatlas.format.array import ArrayReader
 from saeatlas.format.artifact import load_manifest
 from saeatlas.format.canonical import canonical_json, digest_bytes
@@ -42,7 +43,9 @@ N_FEATURES = 9
 WORDS = ("a", " b", " ç", " 日", "\n")
 DIGITS: dict[str, int] = {}
 """Analyses whose floats a library gives that differ between platforms before the tenth digit; 0 leaves them out."""
-SPECIAL: dict[str, Callable[[], Analysis]] = {}
+SPECIAL: dict[str, Callable[[], Analysis]] = {
+    "token-families": lambda: TokenFamilies(families=str(Path(__file__).with_name("families.tsv"))),
+}
 """Analyses that need a parameter."""
 _HOW = "python tests/golden/step_outputs.py"
 
