@@ -296,6 +296,14 @@ def test_damaged_copy_in_the_cache_is_fetched_again(hub: Hub, name: str) -> None
     assert (resolve_source(source, hub=hub).path / name).read_bytes() == good
 
 
+def test_commit_is_listed_once(server: LocalServer, hub: Hub) -> None:
+    pinned = available_layers(WHOLE, hub=hub).source
+    for layer in (3, 5, 12):
+        resolve_source(pinned, layer=layer, l0="canonical" if layer != 5 else "18", hub=hub)
+    assert len(server.asked("/tree/")) == 1
+    assert len(server.asked("/revision/")) == 1
+
+
 @pytest.mark.parametrize("path", ["/api/models/", "/tree/", "/resolve/"])
 def test_failures_that_pass_are_tried_again(server: LocalServer, hub: Hub, path: str) -> None:
     server.faults.append(Fault.status(500, path=path, times=2))

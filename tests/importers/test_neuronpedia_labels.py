@@ -114,6 +114,7 @@ def test_blank_texts_are_counted_as_absent_and_repeats_are_kept_once(tmp_path: P
     assert [(one["feature"], one["text"]) for one in found] == [(3, " what 3 is about"), (3, "other")]
     assert (attributes["n_blank"], attributes["n_repeated"]) == (3, 1)
     assert importer.survey(SILENT).notes == (
+        "Labels of 'gemma-2-2b/12-gemmascope-res-16k' are about the SAE with L0 82",
         "1 of 8 features have a label; the others have none",
         "3 explanations have no text and count as absent",
         "1 explanations stand there twice and are kept once",
@@ -235,7 +236,7 @@ def test_missing_batches_are_named_and_refused_unless_allowed(tmp_path: Path) ->
     _, lines, attributes = bring(NeuronpediaLabels(str(folder), sae="s", allow_missing=True, n_features=24))
     assert len(lines) == 16
     assert attributes["missing_batches"] == [1, 4]
-    assert "unknown: 1, 4" in NeuronpediaLabels(str(folder), sae="s", allow_missing=True).survey(SILENT).notes[0]
+    assert "unknown: 1, 4" in NeuronpediaLabels(str(folder), sae="s", allow_missing=True).survey(SILENT).notes[-1]
 
 
 def test_place_without_labels_is_refused(tmp_path: Path) -> None:
@@ -267,8 +268,9 @@ def test_layers_give_an_import_each() -> None:
     sweep = NeuronpediaLabels("neuronpedia://gemma-2-2b/{layer}-gemmascope-res-16k", sae="l{layer}", layers="3,0-1")
     found = [(one.source, one.sae) for one in sweep.expand()]
     assert found == [(f"neuronpedia://gemma-2-2b/{n}-gemmascope-res-16k", f"l{n}") for n in (0, 1, 3)]
-    with pytest.raises(InvalidInput, match="Several layers need several"):
+    with pytest.raises(InvalidInput, match="3 layers would all be"):
         replace(sweep, sae="one").expand()
+    assert replace(sweep, sae="one", layers="3").expand()[0].sae == "one"
     with pytest.raises(InvalidInput, match="backwards"):
         replace(sweep, layers="5-0").expand()
 

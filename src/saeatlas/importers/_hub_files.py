@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
@@ -35,6 +36,8 @@ _TRUE: Final = frozenset({"1", "ON", "YES", "TRUE"})
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _GIT: Final = re.compile(r"[0-9a-f]{40}")
 _Answer = TypeVar("_Answer")
+_LISTINGS: dict[tuple[str, str, str, str], Listing] = {}
+"""By hub, repository, commit and folder."""
 
 
 @dataclass(frozen=True)
@@ -95,18 +98,21 @@ class Hub:
         if self.offline:
             return self._list_cached(repository, revision, folder)
         api = _library().HfApi(endpoint=self.endpoint)
-        commit = str(self._ask(repository, lambda: api.model_info(repository, revision=revision)).sha)
+        commit = revision
+        if not _GIT.fullmatch(revision):
+            commit = str(self._ask(repository, lambda: api.model_info(repository, revision=revision)).sha)
+            self._write_ref(repository, revision, commit)
+        # What a commit holds never changes, and a sweep over layers looks at it many times.
+        key = self.endpoint, repository, commit, folder
+        if key not in _LISTINGS:
 
-        def entries() -> list[Any]:
-            return list(api.list_repo_tree(repository, folder or None, revision=commit, recursive=True))
+            def entries() -> list[Any]:
+                return list(api.list_repo_tree(repository, folder or None, revision=commit, recursive=True))
 
-        files = [
-            RemoteFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else entry.blob_id)
-            for entry in self._ask(repository, entries)
-            if hasattr(entry, "blob_id")
-        ]
-        self._write_ref(repository, revision, commit)
-        return Listing(commit, tuple(sorted(files, key=lambda file: file.path)))
+            found = (entry for entry in self._ask(repository, entries) if hasattr(entry, "blob_id"))
+            files = (RemoteFile(file.path, file.size, file.lfs.sha256 if file.lfs else file.blob_id) for file in found)
+            _LISTINGS[key] = Listing(commit, tuple(sorted(files, key=lambda file: file.path)))
+        return _LISTINGS[key]
 
     def fetch(self, repository: str, listing: Listing, file: RemoteFile, progress: Progress) -> Path:
         """Return a local copy of a file whose bytes are those that the hub states.
@@ -252,8 +258,6 @@ class Hub:
 
     def _write_ref(self, repository: str, revision: str, commit: str) -> None:
         """Note which commit a branch or tag is, by which it is found offline."""
-        if revision == commit:
-            return
         ref = self._folder(repository) / "refs" / revision
         ref.parent.mkdir(parents=True, exist_ok=True)
         if not ref.exists() or ref.read_text() != commit:
@@ -341,10 +345,18 @@ def _stated_digest(path: Path) -> str:
 
 def _digest_of(path: Path, like: str) -> str:
     """Return the digest of a file of the kind that `like` is: SHA-256, or the id that git gives."""
+    place = path.resolve()
+    facts = place.stat()
+    return _digest_at(place, facts.st_size, facts.st_mtime_ns, is_git=len(like) != 64)
+
+
+@lru_cache(maxsize=1024)
+def _digest_at(path: Path, size: int, changed: int, *, is_git: bool) -> str:
+    """Return the digest of a file as it was when `changed`: one import looks at a file more than once."""
+    del changed
     with path.open("rb") as file:
-        if len(like) == 64:
+        if not is_git:
             return hashlib.file_digest(file, "sha256").hexdigest()
-        size = os.fstat(file.fileno()).st_size
         digest = hashlib.sha1(b"blob %d\x00" % size, usedforsecurity=False)
         while block := file.read(1 << 20):
             digest.update(block)

@@ -109,7 +109,8 @@ class NeuronpediaLabels(SaeImporter):
         )
         memory = 100_000_000 + 8 * sum(map(len, labels.texts)) + 1_000 * len(labels.texts)
         part = SaePart(_PART, "explanations", labels.digest(), memory)
-        return SaeSurvey(identity, (part,), self.n_features or None, labels.notes())
+        about = (f"Labels of {labels.about} are about the SAE with L0 {l0}",) if l0 else ()
+        return SaeSurvey(identity, (part,), self.n_features or None, (*about, *labels.notes()))
 
     def write(self, part: SaePart, directory: Path, progress: Progress) -> dict[str, Any]:
         """Write the explanations; nothing is downloaded any more."""
@@ -125,11 +126,11 @@ class NeuronpediaLabels(SaeImporter):
         if not self.layers:
             return (self,)
         layers = parse_layers(self.layers)
-        if _LAYER not in self.sae or _LAYER not in self.source + self.source_id:
+        if _LAYER not in self.source + self.source_id or (len(layers) > 1 and _LAYER not in self.sae):
             raise InvalidInput(
-                f"Several layers need several sources and names: '{self.source}', '{self.sae}'",
+                f"{len(layers)} layers would all be '{self.source}' with the name '{self.sae}'",
                 hint=f"Put '{_LAYER}' where the number stands in both: neuronpedia://gemma-2-2b/"
-                f"{_LAYER}-gemmascope-res-16k --sae gemma-l{_LAYER}",
+                f"{_LAYER}-gemmascope-res-16k --sae gemma-{_LAYER}",
             )
         texts = {name: getattr(self, name) for name in ("source", "sae", "source_id")}
         return tuple(
