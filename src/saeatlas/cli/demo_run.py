@@ -55,6 +55,7 @@ class DemoRun:
             said["size"] = bytes_text(sum(path.stat().st_size for path in files))
         self.facts = _figures(source)
         self._import(source)
+        self._import_weights(source)
         self._analyze()
         self._verify()
         return self._atlas()
@@ -111,6 +112,21 @@ class DemoRun:
             said["what"] = outcome if report.built else f"{outcome}, imported before"
             said["size"] = bytes_text(report.bytes)
         self.commands.append(_command(str(source.activations), fields, self._place))
+
+    def _import_weights(self, source: DemoSource) -> None:
+        from saeatlas.pipeline.registries import importers
+        from saeatlas.pipeline.sae_importing import import_parts
+
+        name = source.identity.name
+        directory = self.directory / "source" / "sae"
+        importer = importers()["sae-weights"](str(directory), sae=name)
+        with self._step("import weights") as said:
+            report = import_parts(self._atlas(), importer, settings=self.settings, progress=self.progress, replace=True)
+            is_new = "made" in report.parts.values()
+            said["what"] = f"{count(report.n_features)} features" + ("" if is_new else ", imported before")
+            said["size"] = bytes_text(report.bytes)
+        words = ["saeatlas", "import", "sae-weights", str(directory), "--sae", name, "--atlas", str(self._place)]
+        self.commands.append(shlex.join(words))
 
     def _analyze(self) -> None:
         from saeatlas.cli.render.outcomes import say_outcome
