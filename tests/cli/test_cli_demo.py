@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from safetensors.numpy import save_file
 
 from saeatlas.atlas.atlas import open_atlas
 from saeatlas.cli.demo_run import DemoRun
@@ -44,6 +48,26 @@ class Made:
     def tokens(self) -> Path:
         return self.folder / "tokens.parquet"
 
+    @property
+    def sae(self) -> Path:
+        return self.folder / "sae"
+
+
+def write_sae(folder: Path, n_features: int = 32, d: int = 8) -> None:
+    """Weights of the small SAE, in the layout of SAELens."""
+    random = np.random.default_rng(0)
+    folder.mkdir(exist_ok=True)
+    decoder = random.normal(size=(n_features, d)).astype(np.float32)
+    tensors = {
+        "W_enc": np.ascontiguousarray(decoder.T),
+        "W_dec": decoder,
+        "b_enc": np.zeros(n_features, np.float32),
+        "b_dec": np.zeros(d, np.float32),
+    }
+    save_file(tensors, folder / "sae_weights.safetensors")
+    facts = {"architecture": "topk", "k": 4, "d_in": d, "d_sae": n_features, "dtype": "float32"}
+    (folder / "cfg.json").write_text(json.dumps(facts | {"metadata": {"model_name": "m"}}))
+
 
 @pytest.fixture
 def made(source: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
@@ -54,6 +78,7 @@ def made(source: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     )  # fmt: skip
     identity = SaeIdentity(name="tiny-demo", model="m", width=32, architecture="topk", k=4, bos=False)
     found = Made(source, identity, figures)
+    write_sae(found.sae)
     monkeypatch.setattr(demo_source, "make_source", lambda *args, **named: found)
     return found
 
@@ -62,7 +87,10 @@ def test_demo_imports_analyzes_verifies_and_ends_well(cli: Run, made: Made, tmp_
     code, out, _ = cli("demo", tmp_path)
     assert code == 0
     assert "600 rows, 2,400 values" in out
-    assert "5 of 5 analyses computed" in out
+    assert "32 features" in out
+    assert re.search(r"(\d+) of \d+ analyses computed", out)
+    saes = json.loads(cli("show", "saes", "--json", "--atlas", tmp_path / "demo.atlas")[1])
+    assert {"stats", "neighbors", "umap", "example-similarity", "report-card"} <= set(saes[0]["analyses"])
     assert "as recorded" in out
     assert "Go on" in out
 

@@ -150,18 +150,23 @@ def test_answers_are_the_same_before_and_after_the_analyses(cli: Run, copied: Pa
 def test_build_brings_all_up_to_date_once(cli: Run, copied: Path) -> None:
     code, out, _ = cli("build", "--json")
     assert code == 0
-    assert {line["name"] for line in json.loads(out)["artifacts"]} == {
-        f"sae/tiny/{name}" for name in ("stats", "histogram", "examples", "top-tokens", "metadata-association")
-    }
-    assert {line["action"] for line in json.loads(cli("build", "--json")[1])["artifacts"]} == {"reused"}
+    made = {line["name"] for line in json.loads(out) if line["action"] == "made"}
+    names = ("stats", "histogram", "examples", "top-tokens", "metadata-association", "coactivation", "report-card")
+    assert {f"{name} of 'tiny'" for name in names} <= made
+    again = json.loads(cli("build", "--json")[1])
+    assert {line["name"] for line in again if line["action"] == "reused"} == made
+    assert {line["action"] for line in again} == {"reused", "left out"}
 
 
 def test_build_leaves_out_what_lacks_tokens_and_says_so(cli: Run, source: Path, tmp_path: Path) -> None:
     cli(*importing(source, tmp_path / "a.atlas"))
     code, out, err = cli("build", "--atlas", tmp_path / "a.atlas", "--plan")
     assert code == 0
-    assert "'top-tokens' of SAE 's' is left out" in err
     assert "top-tokens" not in out
+    code, out, err = cli("build", "--atlas", tmp_path / "a.atlas")
+    assert code == 0
+    assert "analyze top-tokens of 's' left out: Corpus" in err
+    assert "top-tokens of 's'\tleft out" in out
 
 
 def test_verify_deep_is_quiet_about_a_whole_atlas(cli: Run, atlas: Path) -> None:

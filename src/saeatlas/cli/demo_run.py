@@ -118,14 +118,13 @@ class DemoRun:
         from saeatlas.pipeline.sae_importing import import_parts
 
         name = source.identity.name
-        directory = self.directory / "source" / "sae"
-        importer = importers()["sae-weights"](str(directory), sae=name)
+        importer = importers()["sae-weights"](str(source.sae), sae=name)
         with self._step("import weights") as said:
             report = import_parts(self._atlas(), importer, settings=self.settings, progress=self.progress, replace=True)
             is_new = "made" in report.parts.values()
             said["what"] = f"{count(report.n_features)} features" + ("" if is_new else ", imported before")
             said["size"] = bytes_text(report.bytes)
-        words = ["saeatlas", "import", "sae-weights", str(directory), "--sae", name, "--atlas", str(self._place)]
+        words = ["saeatlas", "import", "sae-weights", str(source.sae), "--sae", name, "--atlas", str(self._place)]
         self.commands.append(shlex.join(words))
 
     def _analyze(self) -> None:

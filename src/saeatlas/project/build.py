@@ -13,13 +13,13 @@ from saeatlas.errors import NotFound, SaeatlasError
 from saeatlas.format.commit import head
 from saeatlas.pipeline.analysis import Analysis, AnalysisStep, n_values_of
 from saeatlas.pipeline.importer import Importer
-from saeatlas.pipeline.importing import import_source, prepare
+from saeatlas.pipeline.importing import Prepared, import_source, prepare
 from saeatlas.pipeline.plan import Plan, plan
 from saeatlas.pipeline.prerequisites import with_prerequisites
 from saeatlas.pipeline.recipe import name_of
 from saeatlas.pipeline.run import Job, execute
 from saeatlas.pipeline.sae_importer import SaeImporter
-from saeatlas.pipeline.sae_importing import import_parts, prepare_parts
+from saeatlas.pipeline.sae_importing import PreparedParts, import_parts, prepare_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,40 +97,50 @@ def plan_project(store: Store, project: Project, settings: Settings, progress: P
     entries = dict(head(store).entries)
     steps: dict[str, Step] = {}
     outcomes: list[Outcome] = []
+    corpora: dict[str, str] = {}
     for source in project.sources:
         try:
-            prepared = (
-                prepare(store, source, progress, replace_old=False)
-                if isinstance(source, Importer)
-                else prepare_parts(store, source, progress, replace_old=False)
-            )
+            prepared = _prepared(store, source, progress)
         except SaeatlasError as error:
             outcomes.append(Outcome("import", _source_name(source), "failed", error.message, error=error))
             continue
         steps = {**{step.output: step for step in prepared.steps}, **steps}
+        if isinstance(prepared, Prepared):
+            corpora[prepared.survey.identity.name] = prepared.survey.corpus
     # Analyses of SAEs that are still to be imported are planned as if all of their data were there.
-    promised = {**dict.fromkeys(steps), **entries}
-    for sae in sorted({name.split("/")[1] for name in promised if name.startswith("sae/")}):
+    for sae in sorted({name.split("/")[1] for name in {*steps, *entries} if name.startswith("sae/")}):
+        promised = _promised({*steps, *entries}, sae, corpora.get(sae))
         for one in project.analyses:
-            if one.fits(sae) and not _lacks(one.analysis, promised, sae):
-                for analysis in with_prerequisites([one.analysis], entries, sae):
-                    step = AnalysisStep(analysis, sae)
-                    steps.setdefault(step.output, step)
+            if not one.fits(sae):
+                continue
+            why = _why_not(store, entries, sae, one.analysis, is_standard=project.is_standard)
+            if why and not one.analysis.requires() & set(NEEDS) <= promised:
+                outcomes.append(Outcome("analyze", f"{name_of(type(one.analysis))} of '{sae}'", "left out", why))
+                continue
+            for analysis in with_prerequisites([one.analysis], entries, sae):
+                step = AnalysisStep(analysis, sae)
+                steps.setdefault(step.output, step)
     return plan(store, entries, list(steps.values()), settings), outcomes
 
 
-def _lacks(analysis: Analysis, promised: Iterable[str], sae: str) -> bool:
-    names = list(promised)
+def _prepared(store: Store, source: Importer | SaeImporter, progress: Progress) -> Prepared | PreparedParts:
+    if isinstance(source, Importer):
+        return prepare(store, source, progress, replace_old=False)
+    return prepare_parts(store, source, progress, replace_old=False)
+
+
+def _promised(names: Iterable[str], sae: str, corpus: str | None) -> set[str]:
+    """Return which needs an SAE will have met once everything in `names` is there."""
+    own = f"sae/{sae}"
     begins = {
-        "activations": f"sae/{sae}/segment/",
-        "documents": f"sae/{sae}/segment/",
-        "tokens": "corpus/",
-        "weights": f"sae/{sae}/imported/weights",
-        "map": f"sae/{sae}/imported/map",
-        "explanations": f"sae/{sae}/imported/explanations/",
+        "weights": f"{own}/imported/weights",
+        "map": f"{own}/imported/map",
+        "explanations": f"{own}/imported/explanations/",
     }
-    wanted = [begins[need] for need in analysis.requires() if need in begins]
-    return not all(any(name.startswith(begin) for name in names) for begin in wanted)
+    if corpus is not None:
+        begins["activations"] = f"{own}/segment/"
+        begins |= {part: f"corpus/{corpus}/{part}" for part in ("documents", "tokens")}
+    return {need for need, begin in begins.items() if any(name.startswith(begin) for name in names)}
 
 
 def build_project(
