@@ -121,7 +121,9 @@ class PartsChange:
         self._check_width(store, entries)
         if self.replace:
             return
-        for name in sorted(self.outputs & entries.keys() & made.keys()):
+        # The identity may gain facts; that it loses and changes none was asked above.
+        parts = self.outputs - {f"sae/{self.identity.name}/identity"}
+        for name in sorted(parts & entries.keys() & made.keys()):
             if entries[name].content != made[name].content:
                 part = name.removeprefix(f"sae/{self.identity.name}/imported/")
                 raise AlreadyExists(
