@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from saeatlas.atlas.atlas import Atlas
@@ -20,6 +21,7 @@ from saeatlas.format.version import create_atlas
 from saeatlas.importers import neuronpedia_labels
 from saeatlas.importers._http import Timing
 from saeatlas.importers.neuronpedia_labels import NeuronpediaLabels
+from saeatlas.importers.sae_weights import SaeWeights
 from saeatlas.pipeline.sae_importing import import_parts
 from saeatlas.progress import SILENT
 from saeatlas.storage import MemoryStore
@@ -386,3 +388,23 @@ def test_key_is_not_sent_for_bulk_files(server: LocalServer, monkeypatch: pytest
     monkeypatch.setenv("NEURONPEDIA_API_KEY", "sk-secret")
     bring(at(server))
     assert all("x-api-key" not in request.headers for request in server.requests)
+
+
+def test_labels_join_the_canonical_sae_and_not_the_first_by_name(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    arrays = {"W_enc": (8, 16), "W_dec": (16, 8), "b_enc": (16,), "b_dec": (8,), "threshold": (16,)}
+    repository = tmp_path / "gemma-scope-2b-pt-res"
+    for l0 in (176, 82):
+        folder = repository / f"layer_12/width_16k/average_l0_{l0}"
+        folder.mkdir(parents=True)
+        np.savez(folder / "params.npz", **{name: random.random(shape, np.float32) for name, shape in arrays.items()})
+    labels = NeuronpediaLabels(str(write(tmp_path / "labels", batches(1))), sae="s")
+    for l0 in ("82", "176"):
+        store = MemoryStore()
+        create_atlas(store)
+        import_parts(store, SaeWeights(str(repository), sae="s", layers="12", l0=l0, layer=12, model=MODEL))
+        if l0 == "82":
+            import_parts(store, labels)
+        else:
+            with pytest.raises(Conflict, match="176"):
+                import_parts(store, labels)
