@@ -66,7 +66,7 @@ def write_sae(folder: Path, n_features: int = 32, d: int = 8) -> None:
     }
     save_file(tensors, folder / "sae_weights.safetensors")
     facts = {"architecture": "topk", "k": 4, "d_in": d, "d_sae": n_features, "dtype": "float32"}
-    (folder / "cfg.json").write_text(json.dumps(facts | {"metadata": {"model_name": "m"}}))
+    (folder / "cfg.json").write_text(json.dumps(facts | {"metadata": {"model_name": "m", "prepend_bos": False}}))
 
 
 @pytest.fixture
