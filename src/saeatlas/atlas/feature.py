@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.examples import Pick
     from saeatlas.atlas.sae import SAE
     from saeatlas.atlas.statistics import FeatureStats, Histogram, Scale
+    from saeatlas.kernels.pair_measures import Measure
 
 __all__ = ["Feature"]
 
@@ -154,6 +155,28 @@ class Feature:
 
         return top_tokens_of(self.sae, self.id, n)
 
+    def coactive(self, n: int = 20, *, by: Measure = "pearson", min_count: int = 5) -> pa.Table:
+        """Return the features that fire together with it, best first; one that never does is not among them.
+
+        Parameters
+        ----------
+        n
+            How many at most.
+        by
+            What orders them: 'pearson', 'lift', 'jaccard' or 'count'; of equal ones the lower id comes first.
+        min_count
+            Features that fire together with it in fewer rows come after all others.
+
+        Returns
+        -------
+        pa.Table
+            `rank`, `feature`, `count` (rows where both are active), `p_other_given_this`, `p_this_given_other`,
+            `lift`, `pmi` (bits), `jaccard`, `pearson` (over all rows, silent ones as 0).
+        """
+        from saeatlas.atlas.coactivation import coactive_of
+
+        return coactive_of(self.sae, self.id, n, by, min_count)
+
     def documents(self) -> pa.Table:
         """Return the documents in which it is active, in the order of the corpus.
 
@@ -185,3 +208,27 @@ class Feature:
         from saeatlas.atlas.breakdown import breakdown_of
 
         return breakdown_of(self.sae, self.id, by)
+
+    def similar(self, n: int = 10, by: Literal["decoder", "encoder"] = "decoder") -> pa.Table:
+        """Return the features whose directions are nearest to its own, best first; itself is left out.
+
+        Parameters
+        ----------
+        n
+            How many; fewer come where fewer features have a direction, none where its own is zero.
+        by
+            Which directions to compare.
+
+        Returns
+        -------
+        pa.Table
+            `feature` int64, `cosine` float64; of equal cosines the lower feature first.
+
+        Raises
+        ------
+        NotFound
+            When the SAE has no weights, or they have no encoder.
+        """
+        from saeatlas.atlas.neighbors import similar_to
+
+        return similar_to(self.sae, self.id, n, by)
