@@ -390,6 +390,17 @@ def test_key_is_not_sent_for_bulk_files(server: LocalServer, monkeypatch: pytest
     assert all("x-api-key" not in request.headers for request in server.requests)
 
 
+def test_labels_of_features_that_an_sae_does_not_have_do_not_join_it(tmp_path: Path) -> None:
+    store = MemoryStore()
+    create_atlas(store)
+    few = write(tmp_path / "few", {"batch-0.jsonl.gz": packed([line(3)])})
+    many = write(tmp_path / "many", {"batch-0.jsonl.gz": packed([line(3), line(16)])})
+    import_parts(store, NeuronpediaLabels(str(few), sae="s", n_features=16))
+    with pytest.raises(SourceError, match="names feature 16, and SAE 's' has 16 features") as caught:
+        import_parts(store, NeuronpediaLabels(str(many), sae="s"), replace=True)
+    assert caught.value.kind == "index-out-of-range"
+
+
 def test_labels_join_the_canonical_sae_and_not_the_first_by_name(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     arrays = {"W_enc": (8, 16), "W_dec": (16, 8), "b_enc": (16,), "b_dec": (8,), "threshold": (16,)}

@@ -119,6 +119,7 @@ class PartsChange:
                 hint="Run the import again: finished work is kept.",
             )
         self._check_width(store, entries)
+        self._check_ids(store, made)
         if self.replace:
             return
         # The identity may gain facts; that it loses and changes none was asked above.
@@ -146,6 +147,18 @@ class PartsChange:
                     f"feature {n_features - 1}, so at least {n_features}",
                     hint="They are of different SAEs: give this one another name.",
                     kind="shape-mismatch",
+                )
+
+    def _check_ids(self, store: Store, made: Mapping[str, Entry]) -> None:
+        """Refuse parts that name features beyond a width that is known."""
+        for name in sorted(self.outputs & made.keys()):
+            n_features = int(str(load_manifest(store, made[name].path).attributes.get("n_features", 0)))
+            if self.identity.width is not None and n_features > self.identity.width:
+                raise SourceError(
+                    f"The source names feature {n_features - 1}, and SAE '{self.identity.name}' has "
+                    f"{self.identity.width} features",
+                    hint="They are of different SAEs: give this one another name.",
+                    kind="index-out-of-range",
                 )
 
 
