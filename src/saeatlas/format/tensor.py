@@ -114,14 +114,18 @@ class Tensor:
                 return tuple(int(i) for i in np.unravel_index(place, self.shape))
         return None
 
-    @cached_property
-    def _item(self) -> np.dtype[Any]:
+    def check_float(self) -> None:
+        """Raise `SourceError` when it holds something that cannot be read, such as integers."""
         if not self.is_float:
             raise SourceError(
                 f"The tensor '{self.name}' of '{self.where}' holds {self.stored}, not floats",
                 hint=f"Readable are {', '.join(FLOATS)}; quantised weights must be restored first.",
                 kind="wrong-file-type",
             )
+
+    @cached_property
+    def _item(self) -> np.dtype[Any]:
+        self.check_float()
         return np.dtype(self._order + ("u2" if self.stored == BFLOAT16 else np.dtype(self.stored).str[1:]))
 
     def _raw(self, start: int, count: int) -> Array:

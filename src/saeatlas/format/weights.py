@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,36 @@ from saeatlas.format.array import ArrayReader, ArrayWriter, write_array, write_g
 from saeatlas.storage import Store
 from saeatlas.storage.keys import join_key
 
-__all__ = ["WeightsReader", "write_weights"]
+__all__ = ["Matrix", "WeightsReader", "write_weights"]
 
 Array = npt.NDArray[Any]
 _BLOCK_BYTES = 64_000_000
 
 
-def write_weights(directory: Path, arrays: Mapping[str, Array], config: Mapping[str, Any]) -> dict[str, Any]:
+class Matrix(Protocol):
+    """Rows that are read in blocks, so that a file of another layout is never whole in memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        ...
+
+    @property
+    def ndim(self) -> int:
+        """2."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the numbers: float32 or float64."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> Array:
+        """Return consecutive rows."""
+        ...
+
+
+def write_weights(directory: Path, arrays: Mapping[str, Array | Matrix], config: Mapping[str, Any]) -> dict[str, Any]:
     """Write the arrays of an SAE and return the attributes of the artifact.
 
     Parameters
@@ -30,7 +53,7 @@ def write_weights(directory: Path, arrays: Mapping[str, Array], config: Mapping[
     arrays
         Float arrays of one or two axes. `decoder` [features, d_out] must be there; `encoder` [features, d_in] has one
         row per feature too, whatever the source does. Vectors by the field's names: `b_enc`, `b_dec`, `threshold` …
-        float16 and what is narrower must be widened by the caller. A memory map is read block by block.
+        float16 and what is narrower must be widened by the caller. Matrices are read block by block.
     config
         How the SAE encodes, as JSON values; must have 'architecture'.
 
@@ -46,8 +69,9 @@ def write_weights(directory: Path, arrays: Mapping[str, Array], config: Mapping[
         if array.dtype not in (np.float32, np.float64):
             raise InternalError(f"Weights are float32 or float64, found '{name}': {array.dtype}")
         if array.ndim == 1:
-            _check_finite(name, array, 0)
-            write_array(directory, name, array, "fast")
+            vector = array[:]
+            _check_finite(name, vector, 0)
+            write_array(directory, name, vector, "fast")
             continue
         with ArrayWriter(directory, name, dtype=array.dtype, row_shape=array.shape[1:], profile="fast") as writer:
             for first, block in _blocks(array):
@@ -63,7 +87,7 @@ def write_weights(directory: Path, arrays: Mapping[str, Array], config: Mapping[
     }
 
 
-def _blocks(array: Array) -> Iterable[tuple[int, Array]]:
+def _blocks(array: Array | Matrix) -> Iterable[tuple[int, Array]]:
     step = max(1, _BLOCK_BYTES // max(1, array.shape[1] * array.dtype.itemsize))
     for first in range(0, array.shape[0], step):
         yield first, np.ascontiguousarray(array[first : first + step])
