@@ -271,6 +271,33 @@ def test_server_that_ignores_ranges_does_not_double_the_file(server: LocalServer
     assert fetch_source(located, hub=hub).path.read_bytes() == data
 
 
+def test_large_files_may_lie_on_another_server_which_does_not_see_the_key(
+    server: LocalServer, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    data = weights("layer_5/width_16k/average_l0_18/params.npz")
+
+    def elsewhere(request: Request) -> Reply:
+        start = int(request.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        return Reply(206 if start else 200, data[start:])
+
+    whole = server.answer
+    with LocalServer(elsewhere) as storage:
+
+        def redirected(request: Request) -> Reply:
+            reply = whole(request)
+            if "params.npz" not in request.path:
+                return reply
+            return Reply(302, b"", {**reply.headers, "Location": f"{storage.url}/signed"})
+
+        server.answer = redirected
+        storage.faults.append(Fault.broken(10_000))
+        assert resolve_source(WHOLE, layer=5, hub=hub).path.read_bytes() == data
+        assert all("authorization" not in request.headers for request in storage.requests)
+        assert len(storage.asked("/signed")) == 2
+    assert server.asked("/tree/")[0].headers["authorization"] == "Bearer hf_secret"
+
+
 def test_wrong_bytes_are_refused_and_not_kept(server: LocalServer, hub: Hub) -> None:
     server.faults.append(Fault.body(lambda data: b"y" + data[1:], path="/resolve/", times=9))
     with pytest.raises(SourceError) as caught:
