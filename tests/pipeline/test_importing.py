@@ -227,7 +227,7 @@ def test_known_width_binds_a_source_that_states_none(store: MemoryStore, kit: An
 def test_absurd_feature_of_an_unknown_width_is_refused_before_memory_is_taken(store: MemoryStore, kit: Any) -> None:
     features = make_arrays(kit.SHAPE).features.astype(np.int64)
     features[7] = 2**32 - 1
-    importer = replace(kit.with_data(kit.importer(), features=features), n_features=0)
+    importer = replace(kit.with_data(kit.importer(), features=features), n_features=0, identity={})
     with pytest.raises(SourceError, match="feature id 4294967295 is out of range, expected 0 to 16777215") as caught:
         import_source(store, importer)
     assert caught.value.kind == "index-out-of-range"

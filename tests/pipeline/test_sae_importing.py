@@ -175,3 +175,26 @@ def test_one_build_imports_parts_and_computes_what_they_allow() -> None:
 def test_silent_progress_is_enough_for_a_survey() -> None:
     survey = PartsImporter(sae="bare", data=make_parts(4)).survey(SILENT)
     assert survey.n_features == 4
+
+
+def test_facts_learned_from_weights_do_not_make_segments_anew() -> None:
+    from saeatlas.pipeline.importing import import_source
+    from saeatlas.testing.make_atlas import Shape, make_importer
+
+    importer = replace(make_importer(Shape(n_features=20)), n_features=None, identity={"model": "toy-model"})
+    store = empty()
+    import_source(store, importer)
+    import_parts(store, PartsImporter(sae="toy", data=make_parts(20)))
+    known = head(store)
+    report = import_source(store, importer)
+    assert (report.built, report.commit) == (0, known.number)
+    assert opened(store).sae().n_features == 20
+
+
+def test_width_known_from_weights_binds_activations_that_do_not_state_one() -> None:
+    from saeatlas.pipeline.importing import import_source
+    from saeatlas.testing.make_atlas import Shape, make_importer
+
+    importer = replace(make_importer(Shape(n_features=40, n_rows=500)), n_features=None, identity={})
+    with pytest.raises(SourceError, match="expected 0 to 19"):
+        import_source(empty_with(make_parts(20)), importer)

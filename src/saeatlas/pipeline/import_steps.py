@@ -38,22 +38,29 @@ _SMALL = 1_000_000
 _MODERATE = 300_000_000
 
 
-def import_steps(importer: Importer, survey: Survey) -> list[Step]:
-    """Return the steps that import what was surveyed; `SourceError` when it has no rows."""
+def import_steps(importer: Importer, survey: Survey, identity: SaeIdentity) -> list[Step]:
+    """Return the steps that import what was surveyed; `SourceError` when it has no rows.
+
+    Parameters
+    ----------
+    identity
+        What the source says and what was known before. Segments depend on what the source says only, so that facts
+        that are learned later, such as from weights, do not make them anew; a width that is known binds their ids.
+    """
     if survey.n_rows <= 0:
         raise SourceError(
             f"The source has no rows: '{importer.source}'",
             hint="Check that it was written to the end.",
             kind="empty-source",
         )
-    steps: list[Step] = [IdentityStep(survey.identity), DocumentsStep(importer, survey)]
+    steps: list[Step] = [IdentityStep(identity), DocumentsStep(importer, survey)]
     if survey.has_tokens:
         steps.append(TokensStep(importer, survey))
     shards = importer.shards(survey)
     edges = [0, *(shard.stop for shard in shards)]
     if [shard.start for shard in shards] != edges[:-1] or edges[-1] != survey.n_rows:
         raise InternalError(f"The shards of '{name_of(type(importer))}' do not cover 0 to {survey.n_rows}: {shards}")
-    return steps + [SegmentStep(importer, survey, number, shard) for number, shard in enumerate(shards)]
+    return steps + [SegmentStep(importer, survey, number, shard, identity.width) for number, shard in enumerate(shards)]
 
 
 def segment_memory(n_rows: int, n_slots: int) -> int:
@@ -215,6 +222,8 @@ class SegmentStep:
     survey: Survey
     number: int
     shard: range
+    width: int | None
+    """Features of the SAE where that is known, by whatever source."""
 
     name: ClassVar[str] = "segment"
     encoding_type: ClassVar[str] = "segment"
@@ -298,10 +307,10 @@ class SegmentStep:
                 batch.indptr,
                 empty_feature=empty_feature,
                 empty_value=empty_value,
-                n_features=self.survey.n_features or MOST_FEATURES,
+                n_features=self._n_ids,
             )
             if isinstance(rows, Fault):
-                raise _fault_error(rows, batch, self.survey)
+                raise _fault_error(rows, batch, self._n_ids)
             yield rows
         if expected != self.shard.stop:
             raise SourceError(
@@ -309,6 +318,10 @@ class SegmentStep:
                 hint="Check that it was written to the end.",
                 kind="truncated-source",
             )
+
+    @property
+    def _n_ids(self) -> int:
+        return self.survey.n_features or self.width or MOST_FEATURES
 
     def _shared(self) -> dict[str, Any]:
         return {
@@ -325,13 +338,12 @@ def _rows_of(batch: RowBatch) -> str:
     return f"{batch.first_row} to {batch.first_row + batch.indptr.size - 1}"
 
 
-def _fault_error(fault: Fault, batch: RowBatch, survey: Survey) -> SourceError:
+def _fault_error(fault: Fault, batch: RowBatch, n_ids: int) -> SourceError:
     """Return the error that names the row in the source, the slot, what was found and what may be."""
     place = f"Row {batch.first_row + fault.row}, slot {fault.slot}"
     if fault.kind == "index-out-of-range":
-        most = f"0 to {(survey.n_features or MOST_FEATURES) - 1}"
         return SourceError(
-            f"{place}: feature id {fault.found:.0f} is out of range, expected {most}",
+            f"{place}: feature id {fault.found:.0f} is out of range, expected 0 to {n_ids - 1}",
             hint="Check the number of features and the first id; name what marks an empty slot with --empty-index.",
             kind=fault.kind,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -205,19 +205,16 @@ def prepare(store: Store, importer: Importer, progress: Progress, *, replace_old
     check_name(survey.corpus, "a corpus")
     entries = head(store).entries
     there = stored_identity(store, entries, importer.sae)
-    if there:
-        identity = merge_identities(there, survey.identity)
-        # A width that is known binds sources that do not state one.
-        survey = replace(survey, identity=identity, n_features=survey.n_features or identity.width)
+    identity = merge_identities(there, survey.identity) if there else survey.identity
     for note in survey.notes:
         progress.say(note)
-    steps = import_steps(importer, survey)
+    steps = import_steps(importer, survey, identity)
     outputs = {step.output for step in steps}
     merged = _merged_segments(store, entries, steps)
     if merged:
         steps = [step for step in steps if not isinstance(step, SegmentStep)]
         outputs = {step.output for step in steps} | merged
-    change = ImportChange(survey.identity, survey, frozenset(outputs), replace_old)
+    change = ImportChange(identity, survey, frozenset(outputs), replace_old)
     return Prepared(tuple(steps), change, survey, len(merged))
 
 

@@ -113,11 +113,13 @@ def plan_project(store: Store, project: Project, settings: Settings, progress: P
         for one in project.analyses:
             if not one.fits(sae):
                 continue
+            every = with_prerequisites([one.analysis], entries, sae)
+            needs = {need for analysis in every for need in analysis.requires() & set(NEEDS)}
             why = _why_not(store, entries, sae, one.analysis, is_standard=project.is_standard)
-            if why and not one.analysis.requires() & set(NEEDS) <= promised:
+            if why and not needs <= promised:
                 outcomes.append(Outcome("analyze", f"{name_of(type(one.analysis))} of '{sae}'", "left out", why))
                 continue
-            for analysis in with_prerequisites([one.analysis], entries, sae):
+            for analysis in every:
                 step = AnalysisStep(analysis, sae)
                 steps.setdefault(step.output, step)
     return plan(store, entries, list(steps.values()), settings), outcomes
