@@ -21,7 +21,56 @@ from saeatlas.pipeline.sae_importing import import_parts
 from saeatlas.progress import SILENT
 from saeatlas.storage import MemoryStore
 from saeatlas.testing.make_atlas import make_atlas
+from saeatlas.testing.sae_importer_contract import SaeFault, SaeImporterContract
 from saeatlas.testing.sae_sources import CFG, D, N, gemma_arrays, imported, saelens_directory, state_dict
+
+
+def _nan(name: str) -> SaeFault:
+    def make(directory: Path) -> SaeWeights:
+        tensors = state_dict()
+        tensors[name].flat[5] = np.nan
+        return SaeWeights(str(saelens_directory(directory / "s", tensors)), sae="s")
+
+    return make
+
+
+def _cut(directory: Path) -> SaeWeights:
+    path = saelens_directory(directory / "s") / "sae_weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-9])
+    return SaeWeights(str(path.parent), sae="s")
+
+
+def _without(name: str) -> SaeFault:
+    def make(directory: Path) -> SaeWeights:
+        (saelens_directory(directory / "s") / name).unlink()
+        return SaeWeights(str(directory / "s"), sae="s")
+
+    return make
+
+
+class TestSaeWeights(SaeImporterContract):
+    def make_importer(self, directory: Path) -> SaeWeights:
+        return SaeWeights(str(saelens_directory(directory / "s")), sae="s")
+
+    def faults(self) -> dict[str, SaeFault]:
+        return {
+            "a NaN in the decoder": _nan("W_dec"),
+            "a NaN in the encoder": _nan("W_enc"),
+            "a NaN in a bias": _nan("b_enc"),
+            "cut short": _cut,
+            "no weights": _without("sae_weights.safetensors"),
+            "no configuration": _without("cfg.json"),
+            "another width": lambda directory: SaeWeights(str(saelens_directory(directory / "s", d_sae=13)), sae="s"),
+            "nothing": lambda directory: SaeWeights(str(directory), sae="s"),
+        }
+
+
+class TestGemmaScope(TestSaeWeights):
+    def make_importer(self, directory: Path) -> SaeWeights:
+        folder = directory / "gemma-scope-2b-pt-res" / "layer_3" / "width_16k" / "average_l0_59"
+        folder.mkdir(parents=True)
+        np.savez(folder / "params.npz", **gemma_arrays())
+        return SaeWeights(str(folder), sae="s")
 
 
 def test_matrices_have_a_row_for_each_feature(tmp_path: Path) -> None:
