@@ -316,3 +316,21 @@ def test_one_answer_from_a_cold_process_needs_only_numpy(built: Path) -> None:
     heavy = {"pyarrow", "polars", "numba", "h5py", "pydantic", "numcodecs", "pcodec", "rich", "zarr", "asyncio"}
     assert json.loads(done.stdout)["feature"] == 3
     assert not heavy & set(done.stderr.split())
+
+
+def test_feature_page_without_activations_shows_what_was_said_and_what_is_near(cli: Run, tmp_path: Path) -> None:
+    from saeatlas.atlas.atlas import create
+    from saeatlas.pipeline.sae_importing import import_parts
+    from saeatlas.testing.parts_importer import PartsImporter, make_parts
+
+    import_parts(create(tmp_path / "bare.atlas"), PartsImporter(sae="bare", data=make_parts(12)))
+    code, out, _ = cli("feature", "show", "3", "--atlas", tmp_path / "bare.atlas")
+    assert code == 0
+    assert "mentions of verbs of motion" in out
+    assert "Nearest by decoder" in out
+    code, out, _ = cli("feature", "show", "bare/3", "--full", "--json", "--atlas", tmp_path / "bare.atlas")
+    assert code == 0
+    found = json.loads(out)
+    assert found["explanations"][0]["text"].startswith("mentions of verbs of motion")
+    assert len(found["similar"]) == 10
+    assert found["corpus"] is None
