@@ -13,7 +13,6 @@ from scipy import stats
 
 from saeatlas.kernels.coherence import (
     agreement,
-    nearest_by_cosine,
     nearest_in_space,
     neighbourhoods,
     node_jackknife,
@@ -49,19 +48,6 @@ def test_nearest_in_space_equals_sorting_all_distances(seed: int, n: int, k: int
     points = np.random.default_rng(seed).integers(0, levels, (n, 3)).astype(np.float64)
     distance = np.square(points[:, None] - points[None]).sum(2)
     assert nearest_in_space(points, k).tolist() == naive_nearest(distance, k).tolist()
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_nearest_by_cosine_equals_the_whole_product(dtype: type) -> None:
-    vectors = np.random.default_rng(0).normal(size=(200, 16)).astype(dtype)
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    assert nearest_by_cosine(vectors, 5).tolist() == naive_nearest(-(unit @ unit.T).astype(np.float64), 5).tolist()
-
-
-def test_cosine_takes_lengths_that_overflow_when_squared_or_vanish() -> None:
-    vectors = np.random.default_rng(1).normal(size=(30, 4)).astype(np.float32)
-    scaled = vectors * np.float32([[1e30], [1e-30], [1.0]])[np.arange(30) % 3]
-    assert nearest_by_cosine(scaled, 3).tolist() == nearest_by_cosine(vectors, 3).tolist()
 
 
 def test_duplicates_are_neighbours_and_nobody_is_its_own() -> None:

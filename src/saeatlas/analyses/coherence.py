@@ -234,9 +234,15 @@ def _places(sae: SAE, geometry: str, features: npt.NDArray[np.int64]) -> tuple[n
 
 
 def _nearest(places: npt.NDArray[Any], geometry: str, k: int) -> npt.NDArray[np.int32]:
-    from saeatlas.kernels.coherence import nearest_by_cosine, nearest_in_space
+    """Return the k nearest of each place, [n, k]."""
+    if geometry == "map":
+        from saeatlas.kernels.coherence import nearest_in_space
 
-    return nearest_in_space(places, k) if geometry == "map" else nearest_by_cosine(places, k)
+        return nearest_in_space(places, k)
+    from saeatlas.kernels.neighbors import nearest
+
+    found = nearest(lambda start, stop: places[start:stop], len(places), k)
+    return found.ids.reshape(len(places), k).astype(np.int32)
 
 
 def _nothing(analysis: Coherence) -> dict[str, Any]:

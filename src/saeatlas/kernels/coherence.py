@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,6 @@ __all__ = [
     "Agreement",
     "Neighbourhoods",
     "agreement",
-    "nearest_by_cosine",
     "nearest_in_space",
     "neighbourhoods",
     "node_jackknife",
@@ -25,8 +23,6 @@ __all__ = [
 Ids = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
-_BLOCK_BYTES = 64_000_000
-"""Similarities held at a time while neighbours are looked for."""
 LEAST_DRAWS = 200
 """Random draws for every text, however little it resembles its neighbours."""
 _ENOUGH = 20
@@ -76,31 +72,6 @@ def nearest_in_space(positions: Floats, k: int) -> Ids:
         another point at the same place is.
     """
     return np.asarray(_nearest_in_space(np.ascontiguousarray(positions, np.float64), k), np.int32)
-
-
-def nearest_by_cosine(vectors: npt.NDArray[np.floating[Any]], k: int) -> Ids:
-    """Return the most similar other vectors of each vector by cosine, exactly; ties and result as `nearest_in_space`.
-
-    Parameters
-    ----------
-    vectors
-        float32 [n, d] with a length above 0.
-    k
-        How many.
-
-    Notes
-    -----
-    Blocked matrix products: beside the vectors and their copy of length 1, at most 64 MB of similarities.
-    """
-    # Each row is scaled by its largest number first, so that squares neither overflow nor vanish.
-    unit = vectors / np.abs(vectors).max(axis=1, keepdims=True)
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    n = unit.shape[0]
-    rows = max(1, _BLOCK_BYTES // max(1, n * unit.itemsize))
-    found = np.empty((n, k), np.int32)
-    for first in range(0, n, rows):
-        _largest(unit[first : first + rows] @ unit.T, first, found)
-    return found
 
 
 def agreement(indptr: npt.NDArray[np.int64], words: Ids, near: Ids, permutations: Iterable[Ids]) -> Agreement:
@@ -199,25 +170,6 @@ def _nearest_in_space(positions: Floats, k: int) -> Ids:
                 at -= 1
             best[at], found[i, at] = distance, j
     return found
-
-
-@njit(cache=True, nogil=True)
-def _largest(similar: npt.NDArray[np.floating[Any]], first: int, found: Ids) -> None:
-    """Write the columns with the largest similarities of each row, its own column `first + row` left out."""
-    k = found.shape[1]
-    best = np.empty(k, similar.dtype)
-    for row in range(similar.shape[0]):
-        filled = 0
-        for j in range(similar.shape[1]):
-            value = similar[row, j]
-            if j == first + row or (filled == k and value <= best[k - 1]):
-                continue
-            at = filled if filled < k else k - 1
-            filled = min(filled + 1, k)
-            while at > 0 and best[at - 1] < value:
-                best[at], found[first + row, at] = best[at - 1], found[first + row, at - 1]
-                at -= 1
-            best[at], found[first + row, at] = value, j
 
 
 @njit(cache=True, nogil=True)
