@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -63,7 +63,7 @@ def character_ngrams(texts: Sequence[str], size: int) -> TextSets:
     return _sets(indptr, keys[is_whole])
 
 
-def word_sets(texts: Sequence[str]) -> TextSets:
+def word_sets(texts: Iterable[str]) -> TextSets:
     """Return the set of words of each text; see `WORD`. Case counts."""
     numbers: dict[str, int] = {}
     ids: list[int] = []
