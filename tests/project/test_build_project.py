@@ -8,8 +8,9 @@ import pytest
 
 from saeatlas.atlas.atlas import Atlas, create, open_atlas
 from saeatlas.progress import SILENT
-from saeatlas.project.build import Outcome, build_project, plan_project, steps_of
+from saeatlas.project.build import Outcome, build_project, steps_of
 from saeatlas.project.load import load_project, standard_project
+from saeatlas.project.plan import plan_project
 from saeatlas.settings import Settings
 from saeatlas.storage import MemoryStore
 from saeatlas.testing.make_atlas import make_atlas

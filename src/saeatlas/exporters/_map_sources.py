@@ -14,7 +14,7 @@ from saeatlas.errors import InvalidInput, NotFound
 if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["Drawn", "draw", "labels_of"]
+__all__ = ["Drawn", "draw", "labels_of", "why_no_map"]
 
 _DECODER_COSINE = "decoder-cosine"
 _SIMILARITY = "similarity"
@@ -67,11 +67,23 @@ def draw(sae: SAE, source: str) -> Drawn:
     NotFound
         When there is none; the hint says what to run.
     """
-    if source == "map" and sae.map is None:
-        raise NotFound(f"SAE '{sae.name}' has no imported map", hint="Import one, or export with --source umap.")
-    if sae.map is not None and source != "umap":
-        return _imported(sae)
-    return _computed(sae)
+    missing = why_no_map(sae, source)
+    if missing:
+        hint = "or export with --source umap." if source == "map" else "or run 'saeatlas analyze umap neighbors'."
+        raise NotFound(missing, hint=f"Import a map, {hint}")
+    return _imported(sae) if sae.map is not None and source != "umap" else _computed(sae)
+
+
+def why_no_map(sae: SAE, source: str) -> str:
+    """Return in words what an SAE lacks for its map to be drawn from `source`, or nothing."""
+    if source != "umap" and sae.map is not None:
+        return ""
+    if source == "map":
+        return f"SAE '{sae.name}' has no imported map"
+    for name, table in (("umap", "data"), ("neighbors", "edges")):
+        if sae.table(name, table) is None:
+            return f"SAE '{sae.name}' has no map to export: {sae.why_no_table(name)}"
+    return ""
 
 
 def labels_of(sae: SAE, labels: str) -> tuple[str, dict[int, str]]:
@@ -125,12 +137,6 @@ def _imported(sae: SAE) -> Drawn:
 def _computed(sae: SAE) -> Drawn:
     places = sae.table("umap")
     edges = sae.table("neighbors", "edges")
-    for name, table in (("umap", places), ("neighbors", edges)):
-        if table is None:
-            raise NotFound(
-                f"SAE '{sae.name}' has no map to export: {sae.why_no_table(name)}",
-                hint="Run 'saeatlas analyze umap neighbors', or import a map.",
-            )
     assert places is not None
     assert edges is not None
     columns = [places[name].to_numpy(zero_copy_only=False) for name in ("x3", "y3", "z3")]

@@ -13,7 +13,7 @@ import numpy as np
 
 from saeatlas.errors import InvalidInput, StorageError
 from saeatlas.exporters._manifest import check_model, write_manifest
-from saeatlas.exporters._map_sources import Drawn, draw, labels_of
+from saeatlas.exporters._map_sources import Drawn, draw, labels_of, why_no_map
 from saeatlas.format.export import replace_file
 from saeatlas.format.version import writer
 from saeatlas.pipeline.exporter import Exporter
@@ -68,6 +68,10 @@ class FeatureMapExporter(Exporter):
                 paths.append(self._write(sae, directory, progress))
                 task.advance(1)
         return (*paths, write_manifest(directory, model, progress))
+
+    def lacks(self, sae: SAE) -> str:
+        """Return what keeps an SAE without a map from being exported."""
+        return why_no_map(sae, self.source)
 
     def _write(self, sae: SAE, directory: Path, progress: Progress) -> Path:
         drawn = draw(sae, self.source)

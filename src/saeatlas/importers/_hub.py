@@ -27,6 +27,7 @@ __all__ = [
     "fetch_source",
     "is_on_hub",
     "locate_source",
+    "missing_bytes",
     "resolve_source",
 ]
 
@@ -143,6 +144,13 @@ def locate_source(
 ) -> Located:
     """Find which files on the hub are meant, without downloading them; see `resolve_source`."""
     return _locate(source, Choice(layer, width, l0), hub or Hub.from_environment())
+
+
+def missing_bytes(located: Located, *, hub: Hub | None = None) -> int:
+    """Return how much `fetch_source` would download, from the sizes that the hub states."""
+    hub = hub or Hub.from_environment()
+    files = located.listing.files
+    return sum(file.size for file in files if not hub.has(located.repository, located.listing, file))
 
 
 def fetch_source(located: Located, *, progress: Progress = SILENT, hub: Hub | None = None) -> Resolved:

@@ -114,6 +114,11 @@ class Hub:
             _LISTINGS[key] = Listing(commit, tuple(sorted(files, key=lambda file: file.path)))
         return _LISTINGS[key]
 
+    def has(self, repository: str, listing: Listing, file: RemoteFile) -> bool:
+        """Whether the cache has a file, unverified."""
+        folder = self._folder(repository)
+        return (folder / "snapshots" / listing.commit / file.path).exists() or (folder / "blobs" / file.digest).exists()
+
     def fetch(self, repository: str, listing: Listing, file: RemoteFile, progress: Progress) -> Path:
         """Return a local copy of a file whose bytes are those that the hub states.
 

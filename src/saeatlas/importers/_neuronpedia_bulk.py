@@ -23,7 +23,7 @@ from saeatlas.importers._http import Client, GaveUp
 from saeatlas.importers._neuronpedia_lines import About, Labels, read_about, read_object
 from saeatlas.progress import Progress
 
-__all__ = ["Batches", "batch_folder", "download_batches", "find_batches", "kept_at", "read_batches"]
+__all__ = ["Batches", "batch_folder", "download_batches", "find_batches", "is_complete", "kept_at", "read_batches"]
 
 _NAME: Final = re.compile(r"batch-([0-9]{1,6})\.jsonl(\.gz)?")
 _MOST_LINE: Final = 16_000_000
@@ -105,6 +105,11 @@ def download_batches(client: Client, url: str, folder: Path, n_batches: int, pro
         )
     if _is_file(url) or numbers == set(range(n_batches or max(numbers) + 1)):
         done.write_text(json.dumps({"url": url}))
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a folder has every batch of its web address."""
+    return (folder / _DONE).exists()
 
 
 def kept_at(url: str, folder: Path) -> Path:

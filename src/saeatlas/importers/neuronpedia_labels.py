@@ -15,11 +15,18 @@ from saeatlas.format.identity import SaeIdentity
 from saeatlas.importers._gemma_scope_canonical import labelled_l0
 from saeatlas.importers._http import Client, Timing
 from saeatlas.importers._neuronpedia_api import ask_features, read_answers
-from saeatlas.importers._neuronpedia_bulk import batch_folder, download_batches, find_batches, kept_at, read_batches
+from saeatlas.importers._neuronpedia_bulk import (
+    batch_folder,
+    download_batches,
+    find_batches,
+    is_complete,
+    kept_at,
+    read_batches,
+)
 from saeatlas.importers._neuronpedia_lines import About, Labels
 from saeatlas.pipeline.layers import parse_layers
-from saeatlas.pipeline.sae_importer import SaeImporter, SaePart, SaeSurvey
-from saeatlas.progress import Progress
+from saeatlas.pipeline.sae_importer import Pending, SaeImporter, SaePart, SaeSurvey
+from saeatlas.progress import SILENT, Progress
 from saeatlas.settings import cache_directory
 
 __all__ = ["NeuronpediaLabels", "plugin"]
@@ -78,6 +85,14 @@ class NeuronpediaLabels(SaeImporter):
     """Seconds without a byte after which a connection counts as broken."""
     cache: str = ""
     """Folder for what is downloaded; empty for the one of SAEATLAS_CACHE."""
+
+    def pending(self) -> Pending | None:
+        """Return the labels, of whatever size, where they were not downloaded to the end before."""
+        self._check()
+        if self._is_local:
+            return None
+        is_here = not self._read(SILENT).failed if self.via == "api" else is_complete(self._place)
+        return None if is_here and not self.refresh else Pending((_PART,), None)
 
     def survey(self, progress: Progress) -> SaeSurvey:
         """Download what is not there yet, and read all of it."""

@@ -12,10 +12,10 @@ from saeatlas.format.identity import SaeIdentity
 from saeatlas.format.tensor_files import open_tensors
 from saeatlas.format.weights import write_weights
 from saeatlas.importers._gemma_scope import describe_gemma_scope, is_gemma_scope
-from saeatlas.importers._hub import Resolved, available_layers, is_on_hub, resolve_source
+from saeatlas.importers._hub import Resolved, available_layers, is_on_hub, locate_source, missing_bytes, resolve_source
 from saeatlas.importers._saelens import WEIGHTS_NAME, describe_saelens
 from saeatlas.pipeline.layers import parse_layers
-from saeatlas.pipeline.sae_importer import SaeImporter, SaePart, SaeSurvey
+from saeatlas.pipeline.sae_importer import Pending, SaeImporter, SaePart, SaeSurvey
 from saeatlas.progress import Progress
 
 if TYPE_CHECKING:
@@ -87,6 +87,13 @@ class SaeWeights(SaeImporter):
             for layer in layers
         )
 
+    def pending(self) -> Pending | None:
+        """Return what is on the hub and not in its cache; only lists of files are asked for."""
+        if not is_on_hub(self.source):
+            return None
+        size = missing_bytes(locate_source(self.source, layer=self._layer(), width=self.width, l0=self.l0))
+        return Pending(("weights",), size) if size else None
+
     def survey(self, progress: Progress) -> SaeSurvey:
         """Find the file, check its headers against its configuration, and read what it says about the SAE."""
         resolved = self._resolve(progress)
@@ -116,13 +123,17 @@ class SaeWeights(SaeImporter):
         return attributes
 
     def _resolve(self, progress: Progress) -> Resolved:
+        return resolve_source(self.source, layer=self._layer(), width=self.width, l0=self.l0, progress=progress)
+
+    def _layer(self) -> int | None:
+        """Return the one layer that was said."""
         layers = parse_layers(self.layers) if self.layers else (None,)
         if len(layers) > 1:
             raise InvalidInput(
                 f"One SAE is imported at a time, and '{self.sae}' stands for several",
                 hint="Say which layers with --layers; in Python, import each of 'expand()'.",
             )
-        return resolve_source(self.source, layer=layers[0], width=self.width, l0=self.l0, progress=progress)
+        return layers[0]
 
     def _describe(self, resolved: Resolved) -> Checkpoint:
         weights = _weights_file(resolved.path)

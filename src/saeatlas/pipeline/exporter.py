@@ -25,3 +25,8 @@ class Exporter(ABC):
     @abstractmethod
     def export(self, saes: Sequence[SAE], directory: Path, progress: Progress) -> tuple[Path, ...]:
         """Write the files of some SAEs into a directory, each whole or not at all, and return their paths."""
+
+    def lacks(self, sae: SAE) -> str:
+        """Return in words what an SAE lacks to be exported, or nothing; of many SAEs, the others are exported."""
+        del sae
+        return ""

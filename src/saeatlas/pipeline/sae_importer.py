@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from saeatlas.format.identity import SaeIdentity
 from saeatlas.progress import Progress
 
-__all__ = ["SaeImporter", "SaePart", "SaeSurvey"]
+__all__ = ["Pending", "SaeImporter", "SaePart", "SaeSurvey"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,16 @@ class SaeSurvey:
     """Features that it has, where it has all of them; what is there must have as many."""
     notes: tuple[str, ...] = ()
     """Sentences that the user should read: what was assumed, what was left out."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What must be downloaded before a source can be read."""
+
+    parts: tuple[str, ...]
+    """Names of the parts that it is expected to give."""
+    size: int | None
+    """Bytes; None where that is not known beforehand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +85,10 @@ class SaeImporter(ABC):
         Among them `n_features`: the largest id that it names and one, by which an SAE without activations and without
         a stated width is measured.
         """
+
+    def pending(self) -> Pending | None:
+        """Return what `survey` would have to download first, or None when all is here; a plan downloads nothing."""
+        return None
 
     def expand(self) -> tuple[SaeImporter, ...]:
         """Return an importer for each SAE where the source names several, such as one for each layer."""

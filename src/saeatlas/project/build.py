@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from saeatlas.atlas.currency import NEEDS, inputs_of
-from saeatlas.errors import NotFound, SaeatlasError
+from saeatlas.errors import InvalidInput, NotFound, SaeatlasError
 from saeatlas.format.commit import head
 from saeatlas.pipeline.analysis import Analysis, AnalysisStep, n_values_of
 from saeatlas.pipeline.importer import Importer
-from saeatlas.pipeline.importing import Prepared, import_source, prepare
-from saeatlas.pipeline.plan import Plan, plan
+from saeatlas.pipeline.importing import import_source
+from saeatlas.pipeline.plan import plan
 from saeatlas.pipeline.prerequisites import with_prerequisites
 from saeatlas.pipeline.recipe import name_of
 from saeatlas.pipeline.run import Job, execute
 from saeatlas.pipeline.sae_importer import SaeImporter
-from saeatlas.pipeline.sae_importing import PreparedParts, import_parts, prepare_parts
+from saeatlas.pipeline.sae_importing import import_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from saeatlas.format.commit import Entry
-    from saeatlas.pipeline.step import Step
     from saeatlas.progress import Progress
-    from saeatlas.project.load import Chosen, Project
+    from saeatlas.project.load import Chosen, Export, Project
     from saeatlas.settings import Settings
     from saeatlas.storage.store import Store
 
-__all__ = ["Outcome", "build_project", "plan_project", "steps_of"]
+__all__ = ["Outcome", "build_project", "lacks", "source_name", "spread", "steps_of"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def steps_of(
     for one in chosen:
         if not one.fits(sae):
             continue
-        why = _why_not(store, entries, sae, one.analysis, is_standard=is_standard)
+        why = lacks(store, entries, sae, one.analysis, is_standard=is_standard)
         if why:
             left_out.append(Outcome("analyze", f"{name_of(type(one.analysis))} of '{sae}'", "left out", why))
         else:
@@ -71,78 +70,53 @@ def steps_of(
     return [AnalysisStep(analysis, sae) for analysis in with_prerequisites(wanted, entries, sae)], left_out
 
 
-def _why_not(store: Store, entries: Mapping[str, Entry], sae: str, analysis: Analysis, *, is_standard: bool) -> str:
-    """Return what an analysis lacks, looking through the analyses that it needs, or nothing."""
+def lacks(
+    store: Store,
+    entries: Mapping[str, Entry],
+    sae: str,
+    analysis: Analysis,
+    *,
+    is_standard: bool,
+    promised: Collection[str] = (),
+) -> str:
+    """Return in words what an analysis lacks, looking through the analyses that it needs, or nothing.
+
+    Parameters
+    ----------
+    promised
+        Needs that will be met before it runs, those of other SAEs as `sae/<name>/<need>`.
+    """
     for one in with_prerequisites([analysis], entries, sae):
         missing = [library for library in type(one).libraries if find_spec(library.partition(".")[0]) is None]
         if missing and is_standard:
             return f"the package '{missing[0].partition('.')[0]}' is not installed: pip install 'saeatlas[analyses]'"
+        needs = {need for need in one.requires() if need in NEEDS or need[:4] == "sae/"}
+        own = {need.removeprefix(f"sae/{sae}/") for need in promised}
         try:
-            inputs_of(store, entries, sae, {need for need in one.requires() if need in NEEDS or need[:4] == "sae/"})
+            inputs_of(store, entries, sae, needs - own)
         except NotFound as error:
             return error.message
     return ""
 
 
-def plan_project(store: Store, project: Project, settings: Settings, progress: Progress) -> tuple[Plan, list[Outcome]]:
-    """Say what `build_project` would do and why; sources are surveyed, nothing is written.
+def spread(project: Project) -> tuple[list[Importer | SaeImporter], list[Outcome]]:
+    """Return the sources of a project, a sweep as one for each layer, and the sweeps whose place did not answer.
 
-    Returns
-    -------
-    Plan
-        Imports and analyses; exports are written whenever a project is built.
-    list[Outcome]
-        Sources that cannot be imported, and analyses that are left out.
+    Raises
+    ------
+    InvalidInput
+        When a sweep is not said well, such as a list of layers that runs backwards.
     """
-    entries = dict(head(store).entries)
-    steps: dict[str, Step] = {}
-    outcomes: list[Outcome] = []
-    corpora: dict[str, str] = {}
+    found: list[Importer | SaeImporter] = []
+    failed = []
     for source in project.sources:
         try:
-            prepared = _prepared(store, source, progress)
+            found += source.expand() if isinstance(source, SaeImporter) else (source,)
+        except InvalidInput:
+            raise
         except SaeatlasError as error:
-            outcomes.append(Outcome("import", _source_name(source), "failed", error.message, error=error))
-            continue
-        steps = {**{step.output: step for step in prepared.steps}, **steps}
-        if isinstance(prepared, Prepared):
-            corpora[prepared.survey.identity.name] = prepared.survey.corpus
-    # Analyses of SAEs that are still to be imported are planned as if all of their data were there.
-    for sae in sorted({name.split("/")[1] for name in {*steps, *entries} if name.startswith("sae/")}):
-        promised = _promised({*steps, *entries}, sae, corpora.get(sae))
-        for one in project.analyses:
-            if not one.fits(sae):
-                continue
-            every = with_prerequisites([one.analysis], entries, sae)
-            needs = {need for analysis in every for need in analysis.requires() & set(NEEDS)}
-            why = _why_not(store, entries, sae, one.analysis, is_standard=project.is_standard)
-            if why and not needs <= promised:
-                outcomes.append(Outcome("analyze", f"{name_of(type(one.analysis))} of '{sae}'", "left out", why))
-                continue
-            for analysis in every:
-                step = AnalysisStep(analysis, sae)
-                steps.setdefault(step.output, step)
-    return plan(store, entries, list(steps.values()), settings), outcomes
-
-
-def _prepared(store: Store, source: Importer | SaeImporter, progress: Progress) -> Prepared | PreparedParts:
-    if isinstance(source, Importer):
-        return prepare(store, source, progress, replace_old=False)
-    return prepare_parts(store, source, progress, replace_old=False)
-
-
-def _promised(names: Iterable[str], sae: str, corpus: str | None) -> set[str]:
-    """Return which needs an SAE will have met once everything in `names` is there."""
-    own = f"sae/{sae}"
-    begins = {
-        "weights": f"{own}/imported/weights",
-        "map": f"{own}/imported/map",
-        "explanations": f"{own}/imported/explanations/",
-    }
-    if corpus is not None:
-        begins["activations"] = f"{own}/segment/"
-        begins |= {part: f"corpus/{corpus}/{part}" for part in ("documents", "tokens")}
-    return {need for need, begin in begins.items() if any(name.startswith(begin) for name in names)}
+            failed.append(Outcome("import", source_name(source), "failed", error.message, error=error))
+    return found, failed
 
 
 def build_project(
@@ -160,7 +134,9 @@ def build_project(
             tell(outcome)
             outcomes.append(outcome)
 
-    for source in project.sources:
+    sources, failed = spread(project)
+    keep(failed)
+    for source in sources:
         keep([_import(store, source, settings, progress)])
     for sae in sorted({name.split("/")[1] for name in head(store).entries if name.startswith("sae/")}):
         keep(_analyze(store, sae, project, settings, progress))
@@ -170,7 +146,7 @@ def build_project(
 
 def _import(store: Store, source: Importer | SaeImporter, settings: Settings, progress: Progress) -> Outcome:
     begin = time.perf_counter()
-    name = _source_name(source)
+    name = source_name(source)
     try:
         if isinstance(source, Importer):
             made = import_source(store, source, settings=settings, progress=progress).built
@@ -182,7 +158,8 @@ def _import(store: Store, source: Importer | SaeImporter, settings: Settings, pr
     return Outcome("import", name, "made" if made else "reused", "", time.perf_counter() - begin)
 
 
-def _source_name(source: Importer | SaeImporter) -> str:
+def source_name(source: Importer | SaeImporter) -> str:
+    """Return what is imported, and how."""
     return f"'{source.sae}' by {name_of(type(source))}"
 
 
@@ -219,14 +196,23 @@ def _export(store: Store, project: Project, progress: Progress) -> list[Outcome]
     outcomes = []
     for export in project.exports:
         begin = time.perf_counter()
-        saes = [atlas.sae(name) for name in atlas.saes if export.fits(name)]
+        fitting = [atlas.sae(name) for name in atlas.saes if export.fits(name)]
+        missing = {sae.name: why for sae in fitting if (why := export.exporter.lacks(sae))}
         name = f"{export.name} to '{export.to.name}'"
+        outcomes += [Outcome("export", f"'{sae}' by {name}", "left out", why) for sae, why in missing.items()]
+        saes = [sae for sae in fitting if sae.name not in missing]
         try:
             if not saes:
-                raise NotFound(f"No SAE of the atlas fits: {', '.join(export.saes)}")
+                raise NotFound(_why_nothing(export, missing), hint="See what failed or was left out before.")
             export.exporter.export(saes, export.to, progress)
         except SaeatlasError as error:
             outcomes.append(Outcome("export", name, "failed", error.message, time.perf_counter() - begin, error))
         else:
             outcomes.append(Outcome("export", name, "made", f"{len(saes)} SAEs", time.perf_counter() - begin))
     return outcomes
+
+
+def _why_nothing(export: Export, missing: Mapping[str, str]) -> str:
+    if not missing:
+        return f"No SAE of the atlas fits: {', '.join(export.saes)}"
+    return f"No SAE of the atlas can be exported: {next(iter(missing.values()))}"

@@ -80,7 +80,7 @@ class Project:
     atlas: str
     """Where it is; empty where the surface decides."""
     sources: tuple[Importer | SaeImporter, ...]
-    """Imported in this order; a sweep over layers is spread out."""
+    """Imported in this order; a sweep over layers is one source."""
     analyses: tuple[Chosen, ...]
     exports: tuple[Export, ...]
     is_standard: bool = False
@@ -126,9 +126,7 @@ class _Reader:
         atlas = record.get("atlas", "")
         if not isinstance(atlas, str) or not atlas:
             raise self._wrong("'atlas' must say where the atlas is", 'atlas = "gemma.atlas"')
-        sources = [
-            one for number, table in enumerate(self._tables(record, "source")) for one in self._source(number, table)
-        ]
+        sources = [self._source(number, table) for number, table in enumerate(self._tables(record, "source"))]
         return Project(
             atlas if "://" in atlas else str(self._home / Path(atlas).expanduser()),
             tuple(sources),
@@ -148,11 +146,11 @@ class _Reader:
             raise self._wrong("'analyses' must hold one table for each analysis", "[analyses.neighbors]")
         return found
 
-    def _source(self, number: int, table: Mapping[str, Any]) -> tuple[Importer | SaeImporter, ...]:
+    def _source(self, number: int, table: Mapping[str, Any]) -> Importer | SaeImporter:
         plugin, fields = self._plugin(f"source {number + 1}", "importer", importers(), table)
         made = make_plugin(plugin, self._with_paths(plugin, fields), self._place(f"source {number + 1}"))
         assert isinstance(made, Importer | SaeImporter)
-        return made.expand() if isinstance(made, SaeImporter) else (made,)
+        return made
 
     def _analysis(self, name: str, table: Mapping[str, Any]) -> Chosen:
         plugin = analyses()[name]

@@ -39,7 +39,8 @@ def command(
     from saeatlas.cli.render.progress import shown_progress
     from saeatlas.cli.target import open_atlas, open_or_create, store_to_plan_in
     from saeatlas.cli.work import settings_for
-    from saeatlas.project.build import build_project, plan_project
+    from saeatlas.project.build import build_project
+    from saeatlas.project.plan import plan_project
 
     settings = settings_for(jobs)
     chosen = _project(project, atlas)
