@@ -55,8 +55,9 @@ def plugin_command(plugin: type, run: Callable[..., object]) -> Callable[..., ob
     def command(*values: object, **named: object) -> object:
         given = signature.bind(*values, **named).arguments
         chosen = {field.name: given.pop(field.name) for field in fields if field.name in given}
+        placed = [given.pop(o.name) for o in options if o.kind is o.POSITIONAL_ONLY and o.name in given]
         variadic = [given.pop(o.name) for o in options if o.kind is o.VAR_POSITIONAL and o.name in given]
-        return run(plugin(**chosen), *(value for part in variadic for value in part), **given)
+        return run(plugin(**chosen), *placed, *(value for part in variadic for value in part), **given)
 
     command.__name__ = plugin.__name__
     command.__doc__ = plugin.__doc__

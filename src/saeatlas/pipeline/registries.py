@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from saeatlas.registry import Registry
 
-__all__ = ["analyses", "embedders", "exporters", "importers", "registries"]
+__all__ = ["analyses", "embedders", "exporters", "importers", "plots", "registries"]
 
 
 def importers() -> Registry:
@@ -36,6 +36,19 @@ def exporters() -> Registry:
     return Registry("saeatlas.exporters", Exporter)
 
 
+def plots() -> Registry:
+    """Return the registry of plots."""
+    from saeatlas.pipeline.picture import Picture
+
+    return Registry("saeatlas.plots", Picture)
+
+
 def registries() -> dict[str, Registry]:
     """Return every registry by the plural of its kind."""
-    return {"importers": importers(), "analyses": analyses(), "embedders": embedders(), "exporters": exporters()}
+    return {
+        "importers": importers(),
+        "analyses": analyses(),
+        "embedders": embedders(),
+        "exporters": exporters(),
+        "plots": plots(),
+    }

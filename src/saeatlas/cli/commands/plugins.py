@@ -1,4 +1,4 @@
-"""`saeatlas plugins`: what can be imported, computed, embedded with and exported."""
+"""`saeatlas plugins`: what can be imported, computed, embedded with, exported and drawn."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from saeatlas.pipeline.registries import registries
 
 __all__ = ["GROUP", "command"]
 
-Kind = Literal["importers", "analyses", "embedders", "exporters"]
+Kind = Literal["importers", "analyses", "embedders", "exporters", "plots"]
 
 
 def command(
     kind: Annotated[Kind | None, Parameter(help="Only this kind.")] = None, /, *, as_json: AsJson = False
 ) -> None:
-    """List the importers, analyses, embedders and exporters that are installed.
+    """List the importers, analyses, embedders, exporters and plots that are installed.
 
     Example: saeatlas plugins analyses
     """
