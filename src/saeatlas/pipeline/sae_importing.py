@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from saeatlas.errors import AlreadyExists, Conflict, SourceError
@@ -196,12 +196,21 @@ def prepare_parts(store: Store, importer: SaeImporter, progress: Progress, *, re
         progress.say(note)
     entries = head(store).entries
     there = stored_identity(store, entries, importer.sae)
-    identity = merge_identities(there, survey.identity) if there else survey.identity
+    identity = merge_identities(there, _as_known(survey.identity, there)) if there else survey.identity
     steps = [PartStep(importer, part) for part in survey.parts]
     outputs = frozenset({step.output for step in steps} | {f"sae/{importer.sae}/identity"})
     change = PartsChange(identity, survey.n_features, outputs, replace_old)
     change.admit(store, entries, {})
     return PreparedParts((IdentityStep(identity), *steps), change, survey)
+
+
+def _as_known(found: SaeIdentity, there: SaeIdentity) -> SaeIdentity:
+    """Return what a source says, with the revision under which its weights were seen first.
+
+    A repository gets new commits that leave the weights as they are: what the weights are decides, not where they lie.
+    """
+    is_same = found.weights_digest is not None and found.weights_digest == there.weights_digest
+    return replace(found, revision=there.revision or found.revision) if is_same else found
 
 
 def import_parts(
