@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats as oracle
 
+from saeatlas.analyses import token_families
 from saeatlas.analyses.token_families import TokenFamilies
 from saeatlas.atlas.atlas import Atlas
 from saeatlas.errors import InvalidInput, NotFound, SourceError
@@ -302,6 +303,15 @@ def test_formats_of_the_table_say_the_same(tmp_path: Path) -> None:
     sae = sae_of(arrays(texts, activations), 5)
     tsv, *others = (compute_tables(TokenFamilies(families=path), sae) for path in paths)
     assert all(other[name].equals(tsv[name]) for other in others for name in tsv)
+
+
+def test_lines_do_not_depend_on_how_many_are_spelled_out_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, activations, _ = random_case()
+    whole = compare(tmp_path, LADDER + UNARY, texts, activations)
+    monkeypatch.setattr(token_families, "_LINES_AT_ONCE", 7)
+    assert compare(tmp_path, LADDER + UNARY, texts, activations) == whole
 
 
 def test_content_of_the_table_is_part_of_the_recipe(tmp_path: Path) -> None:
