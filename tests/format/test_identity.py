@@ -64,7 +64,7 @@ def test_differing_identities_are_shown_side_by_side() -> None:
     with pytest.raises(Conflict) as caught:
         merge_identities(here, there)
     assert caught.value.message.splitlines() == [
-        "The activations are of two different SAEs:",
+        "The data are of two different SAEs:",
         "     fact   here     there",
         "     name   l8       l8",
         "     model  gpt2     unknown",

@@ -118,7 +118,7 @@ def merge_identities(a: SaeIdentity, b: SaeIdentity) -> SaeIdentity:
     ]
     if differing:
         raise Conflict(
-            f"The activations are of two different SAEs:\n{_side_by_side(facts_a, facts_b, differing)}",
+            f"The data are of two different SAEs:\n{_side_by_side(facts_a, facts_b, differing)}",
             hint="Give the new data another SAE name, or correct the fact that was stated wrongly.",
             kind="identity-mismatch",
         )
