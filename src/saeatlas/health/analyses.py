@@ -54,6 +54,8 @@ def _can_run(sae: SAE, name: str, there: set[str]) -> bool:
     """Whether all that an analysis needs is there, or can be computed in turn."""
     try:
         analysis = analyses()[name]()
+        # An analysis that reads a file of the user cannot say what it would be made from, unless it is named.
+        analysis.params()
     except (SaeatlasError, ImportError, TypeError):
         # A plug-in of others that cannot be loaded or has no defaults is no matter of this SAE.
         return False
