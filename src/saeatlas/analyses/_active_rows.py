@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from saeatlas.ahead import one_ahead
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -61,7 +63,7 @@ class ActiveBlocks:
         if self._kept is not None:
             yield from self._kept
         elif self.totals:
-            yield from self._read()
+            yield from one_ahead(self._read())
         else:
             yield from self._read_first()
 
@@ -72,7 +74,7 @@ class ActiveBlocks:
         sums = [(np.zeros(ids.size, np.int64), np.zeros(ids.size), np.zeros(ids.size)) for ids in self.features]
         kept: list[list[ActiveRows]] | None = []
         n_rows = n_entries = 0
-        for blocks in self._read():
+        for blocks in one_ahead(self._read()):
             for block, (n_active, total, squares) in zip(blocks, sums, strict=True):
                 add_totals(block, n_active, total, squares)
             n_rows += blocks[0].n_drawn
@@ -128,9 +130,9 @@ def n_listed_pairs(activations: Activations) -> int:
 
 
 def row_bytes(activations: Activations) -> int:
-    """Return the bytes that a block of rows takes while its pairs are added, and those of the rows that are kept."""
+    """Return the bytes of a block of rows while its pairs are added, of the next one, and of rows that are kept."""
     entries = min(activations.n_listed, MAX_ROW_ENTRIES)
     width = 4 + activations.value_dtype.itemsize
     rows = activations.n_rows * entries // max(1, activations.n_listed)
     kept = min(activations.n_listed, _KEPT_ENTRIES)
-    return entries * (3 * width + 4) + 40 * rows + kept * width
+    return entries * (5 * width + 4) + 80 * rows + kept * width
