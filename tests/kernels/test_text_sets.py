@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saeatlas.kernels.text_sets import MAX_SIZE, TextSets, character_ngrams, word_sets
+from saeatlas.kernels import text_sets
+from saeatlas.kernels.text_sets import MAX_SIZE, TextSets, letters_of, word_sets
 
 TEXTS = st.lists(st.text(alphabet="ab \n\u3042é😀\ufffd", max_size=12), max_size=6)
+
+
+def character_ngrams(texts: list[str], size: int) -> TextSets:
+    return text_sets.character_ngrams(letters_of(texts), size)
 
 
 def grams(text: str, size: int) -> set[str]:
@@ -40,9 +45,10 @@ def test_ids_ascend_within_a_text(texts: list[str], size: int) -> None:
 
 
 def test_ngrams_of_four_rare_characters_are_told_apart() -> None:
-    # Four code points need 84 bits: a hash or a cut would be wrong for some.
+    # 80,000 different characters take 17 bits each, so four of them do not fit 64: a hash or a cut would err on some.
     random = np.random.default_rng(0)
-    texts = ["".join(chr(int(c)) for c in random.integers(0x10000, 0x10FFFF, 50)) for _ in range(40)]
+    codes = random.permutation(np.arange(0x10000, 0x10FFFF))[:80_000].reshape(40, -1)
+    texts = ["".join(map(chr, [*own.tolist(), *own[:50].tolist(), *codes[0, :9].tolist()])) for own in codes]
     found = character_ngrams(texts, 4)
     assert found.sizes.tolist() == [len(grams(text, 4)) for text in texts]
     assert np.unique(found.ids).size == len(set().union(*(grams(text, 4) for text in texts)))

@@ -108,14 +108,14 @@ class ExampleSimilarity(Analysis):
         return tables | ({"baseline": across.table()} if self._is_semantic else {})
 
     def peak_bytes(self, sae: SAE) -> int:
-        """Return 400 MB for the program and the portion compared, and 400 bytes per example for all lines."""
+        """Return 600 MB for the program and the texts compared at a time, 400 bytes per example, and vectors."""
         n_lines, width = number_of_examples(sae)
-        return 400_000_000 + 20 * width * min(n_lines, _LINES_AT_ONCE) + 400 * n_lines + 200 * sae.n_features
+        return 600_000_000 + 24 * width * min(n_lines, _LINES_AT_ONCE) + 400 * n_lines + 200 * sae.n_features
 
     def _compare(self, examples: ExampleTable, first: int, stop: int, across: _Across) -> dict[str, npt.NDArray[Any]]:
         """Return the columns of similarity of some features."""
         from saeatlas.kernels.pair_similarity import pair_cosines, pair_jaccard, unit_vectors
-        from saeatlas.kernels.text_sets import character_ngrams, word_sets
+        from saeatlas.kernels.text_sets import character_ngrams, letters_of, word_sets
 
         low, high = int(examples.indptr[first]), int(examples.indptr[stop])
         indptr = examples.indptr[first : stop + 1] - low
@@ -128,8 +128,9 @@ class ExampleSimilarity(Analysis):
             columns |= dict(zip(_SEMANTIC, (cosines.mean, cosines.std, cosines.min, cosines.max), strict=True))
         if self._is_lexical:
             texts = examples.texts(low, high)
+            letters = letters_of(texts)
             for size in _SIZES:
-                columns[f"jaccard_{size}"] = pair_jaccard(indptr, character_ngrams(texts, size))
+                columns[f"jaccard_{size}"] = pair_jaccard(indptr, character_ngrams(letters, size))
             columns["jaccard_words"] = pair_jaccard(indptr, word_sets(texts))
         return columns
 
