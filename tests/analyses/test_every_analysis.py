@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from saeatlas.analyses.logit_effects import LogitEffects
 from saeatlas.analyses.token_families import TokenFamilies
 from saeatlas.pipeline.analysis import Analysis
 from saeatlas.registry import Registry
@@ -14,6 +15,11 @@ from saeatlas.testing.analysis_contract import AnalysisContract
 
 REGISTRY = Registry("saeatlas.analyses", Analysis)
 SPECIAL: dict[str, Callable[[], Analysis]] = {
+    "logit-effects": lambda: LogitEffects(
+        unembedding=str(Path(__file__).with_name("unembedding.npy")),
+        vocabulary=str(Path(__file__).with_name("tokenizer.json")),
+        k=5,
+    ),
     "token-families": lambda: TokenFamilies(families=str(Path(__file__).with_name("families.tsv"))),
 }
 """Analyses that need a parameter, each with one that suits the SAEs 'toy' and 'other'."""

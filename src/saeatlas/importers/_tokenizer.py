@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from saeatlas.errors import MissingExtra, SourceError
-from saeatlas.importers._files import check_file
+from saeatlas.format.source_file import check_file
+from saeatlas.format.token_text import TokenText
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -53,19 +53,11 @@ class SourceTokenizer:
         """
         special = {added.content for added in self._tokenizer.get_added_tokens_decoder().values()}
         words = [self._tokenizer.id_to_token(token_id) or f"<{token_id}>" for token_id in token_ids]
-        return [word if word in special else self._read(word) for word in words]
-
-    def _read(self, word: str) -> str:
-        kinds = self._decoders
-        if "ByteLevel" in kinds and all(character in _BYTE_OF for character in word):
-            return bytes(_BYTE_OF[character] for character in word).decode(errors="replace")
-        if "ByteFallback" in kinds and len(word) == 6 and word.startswith("<0x") and word.endswith(">"):
-            return bytes.fromhex(word[3:5]).decode(errors="replace")
-        return word.replace("\u2581", " ") if kinds & {"Metaspace", "Replace"} else word
+        return [word if word in special else self._text.read(word) for word in words]
 
     @cached_property
-    def _decoders(self) -> set[str]:
-        return set(_types(json.loads(self._tokenizer.to_str()).get("decoder")))
+    def _text(self) -> TokenText:
+        return TokenText(json.loads(self._tokenizer.to_str()).get("decoder"))
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -88,24 +80,6 @@ class SourceTokenizer:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
-
-
-def _types(decoder: Any) -> Iterator[str]:  # noqa: ANN401  # a decoder is any JSON value
-    if isinstance(decoder, dict):
-        yield str(decoder.get("type", ""))
-        for inner in decoder.get("decoders", []):
-            yield from _types(inner)
-
-
-def _bytes_by_character() -> dict[str, int]:
-    """Invert the table by which byte-level tokenizers write each byte as a visible character."""
-    shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    table = {chr(byte): byte for byte in shown}
-    hidden = (byte for byte in range(256) if byte not in shown)
-    return table | {chr(256 + place): byte for place, byte in enumerate(hidden)}
-
-
-_BYTE_OF = _bytes_by_character()
 
 
 def find_tokenizer(name: str) -> Path:
