@@ -43,6 +43,7 @@ class Clusters(Analysis):
     version: ClassVar[int] = 1
     axis: ClassVar[Axis] = Axis.FEATURE
     needs: ClassVar[frozenset[str]] = frozenset({"weights"})
+    libraries: ClassVar[tuple[str, ...]] = ("scipy", "sklearn")
     may_use: ClassVar[frozenset[str]] = frozenset({"top-tokens", "explanations"})
 
     of: Literal["decoder", "encoder", "umap"] = "decoder"

@@ -50,6 +50,7 @@ class ExampleEmbeddings(Analysis):
     version: ClassVar[int] = 1
     axis: ClassVar[Axis] = Axis.ROW
     needs: ClassVar[frozenset[str]] = frozenset({"activations", "documents", "tokens"})
+    libraries: ClassVar[tuple[str, ...]] = ("sklearn",)
 
     pick: Literal["strata", "source-0"] = "strata"
     """'strata' draws from parts of equal size; 'source-0' takes the strongest of parts cut out by quantiles."""
