@@ -139,6 +139,23 @@ def test_big_endian_and_npy_are_read(tmp_path: Path) -> None:
         assert np.array_equal(tensors["u"].read(), MATRIX)
 
 
+@pytest.mark.parametrize("block", [24, 16_000_000])
+def test_matrix_whose_columns_lie_one_after_the_other_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr("saeatlas.format.tensor._BLOCK_BYTES", block)
+    broken = MATRIX.copy()
+    broken[3, 1] = np.nan
+    (tmp_path / "w").write_bytes(npz_bytes(m=np.asfortranarray(MATRIX), b=np.asfortranarray(broken), t=MATRIX.T))
+    with open_tensors(tmp_path / "w", "weights") as tensors:
+        assert np.array_equal(tensors["m"].read(), MATRIX)
+        assert np.array_equal(tensors["m"].rows(2, 5), MATRIX[2:5])
+        assert np.array_equal(tensors["m"].columns(1, 4), MATRIX[:, 1:4].T)
+        assert np.array_equal(tensors["t"].rows(0, 5), MATRIX.T)
+        assert tensors["m"].first_not_finite() is None
+        assert tensors["b"].first_not_finite() == (3, 1)
+
+
 def test_links_are_followed(tmp_path: Path) -> None:
     save_file({"m": MATRIX}, tmp_path / "blob")
     (tmp_path / "w").symlink_to("blob")
@@ -219,7 +236,7 @@ NPZ = {
     "shape beyond the data": (zip_of({"m.npy": npy_header("(9,)") + b"\0" * 35}), "truncated-source"),
     "header of nonsense": (zip_of({"m.npy": npy_header("print(1)")}), "truncated-source"),
     "not an array": (zip_of({"m.npy": b"hello"}), "truncated-source"),
-    "order of Fortran": (npz_bytes(m=np.asfortranarray(MATRIX)), "wrong-file-type"),
+    "three axes in the order of Fortran": (npz_bytes(m=np.asfortranarray(np.ones((2, 3, 2)))), "wrong-file-type"),
     "records": (zip_of({"m.npy": npy_header("(1,)", "[('a', '<f4')]") + b"\0" * 4}), "wrong-file-type"),
     "bomb": (
         zip_of({"m.npy": npy_header("(30000000,)") + b"\0" * 120_000_000}, zipfile.ZIP_DEFLATED),

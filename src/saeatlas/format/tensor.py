@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from saeatlas.errors import SourceError
 
-__all__ = ["BFLOAT16", "FLOATS", "Tensor"]
+__all__ = ["BFLOAT16", "FLOATS", "Tensor", "TurnedTensor"]
 
 Array = npt.NDArray[Any]
 
@@ -144,3 +144,37 @@ class Tensor:
         if self.stored != BFLOAT16:
             return raw.astype(self.dtype)
         return (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
+
+
+class TurnedTensor(Tensor):
+    """An array of two axes whose columns lie one after the other, in the order of Fortran; see `Tensor`."""
+
+    def __init__(
+        self,
+        name: str,
+        where: str,
+        shape: tuple[int, ...],
+        stored: str,
+        place: Callable[[], tuple[BinaryIO, int]],
+        *,
+        is_big_endian: bool = False,
+    ) -> None:
+        super().__init__(name, where, shape, stored, place, is_big_endian=is_big_endian)
+        self._turned = Tensor(name, where, shape[::-1], stored, place, is_big_endian=is_big_endian)
+
+    def read(self) -> Array:
+        """Return all of it."""
+        return np.ascontiguousarray(self._turned.read().T)
+
+    def rows(self, start: int, stop: int) -> Array:
+        """Return a range along the first axis; every column of the file is visited once."""
+        return self._turned.columns(start, stop)
+
+    def columns(self, start: int, stop: int) -> Array:
+        """Return a range along the second axis as rows."""
+        return self._turned.rows(start, stop)
+
+    def first_not_finite(self) -> tuple[int, ...] | None:
+        """Return the place of the first NaN or infinity in the order of the file, or None."""
+        place = self._turned.first_not_finite()
+        return place and place[::-1]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from saeatlas.errors import SaeatlasError, SourceError
-from saeatlas.format.tensor import Tensor
+from saeatlas.format.tensor import Tensor, TurnedTensor
 from saeatlas.storage.faults import mapped
 
 __all__ = ["read_npy_header", "read_npz_headers"]
@@ -114,14 +114,16 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, whole: _File) -> Te
 
 
 def _tensor(name: str, path: Path, header: _Header, place: Callable[[], tuple[BinaryIO, int]]) -> Tensor:
-    if header.is_fortran and len(header.shape) > 1:
+    is_turned = header.is_fortran and len(header.shape) > 1
+    if is_turned and len(header.shape) > 2:
         raise SourceError(
-            f"The array '{name}' of '{path}' is in the order of Fortran",
+            f"The array '{name}' of '{path}' has {len(header.shape)} axes in the order of Fortran",
             hint="Save it again with np.ascontiguousarray.",
             kind="wrong-file-type",
         )
+    kind = TurnedTensor if is_turned else Tensor
     is_big_endian = header.dtype.byteorder == ">"
-    return Tensor(name, str(path), header.shape, header.dtype.name, place, is_big_endian=is_big_endian)
+    return kind(name, str(path), header.shape, header.dtype.name, place, is_big_endian=is_big_endian)
 
 
 def _read_header(file: IO[bytes], n_bytes: int, name: str, path: Path) -> _Header:
