@@ -142,12 +142,16 @@ class AnalysisStep:
 
     def memory(self, view: View) -> int:
         """Return the bound that the analysis gives, or 0 while something that it needs is not in the view."""
-        from saeatlas.atlas.currency import inputs_of
-
         try:
-            inputs_of(view.store, view.entries, self.sae, self.analysis.requires())
+            return self.bound(view)
         except NotFound:
             return 0
+
+    def bound(self, view: View) -> int:
+        """Return the bound that the analysis gives; `NotFound` when something that it needs is not in the view."""
+        from saeatlas.atlas.currency import inputs_of
+
+        inputs_of(view.store, view.entries, self.sae, self.analysis.requires())
         return self.analysis.peak_bytes(_sae(view, self.sae))
 
     def build(self, work: Work) -> Built:

@@ -20,6 +20,7 @@ from saeatlas.pipeline.recipe import name_of
 from saeatlas.pipeline.run import Job, execute
 from saeatlas.pipeline.sae_importer import SaeImporter
 from saeatlas.pipeline.sae_importing import import_parts
+from saeatlas.pipeline.step import View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,6 +95,9 @@ def lacks(
         own = {need.removeprefix(f"sae/{sae}/") for need in promised}
         try:
             inputs_of(store, entries, sae, needs - own)
+            if needs == one.requires() and not own & (needs | one.uses()):
+                # Some need one of several things, which the analysis alone can say.
+                AnalysisStep(one, sae).bound(View(store, entries))
         except NotFound as error:
             return error.message
     return ""

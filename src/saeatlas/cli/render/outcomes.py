@@ -18,8 +18,9 @@ __all__ = ["say_outcome", "write_outcomes"]
 def say_outcome(outcome: Outcome) -> None:
     """Say at once what failed or was left out."""
     if outcome.action in {"failed", "left out"}:
-        hint = f" {outcome.error.hint}" if outcome.error and outcome.error.hint else ""
-        say(f"note: {outcome.what} {outcome.name} {outcome.action}: {outcome.reason}{hint}")
+        say(f"note: {outcome.what} {outcome.name} {outcome.action}: {outcome.reason}")
+        if outcome.error and outcome.error.hint:
+            say(f"      {outcome.error.hint}")
 
 
 def write_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> int:
