@@ -114,7 +114,8 @@ class Coherence(Analysis):
         from saeatlas.atlas.explanations import explanation_facts
 
         most = max((int(explanation_facts(sae, name)["n_explanations"]) for name in self._sets(sae)), default=0)
-        row = sae.weights.d_out * 8 if sae.weights is not None and self._geometry(sae) == "decoder" else 0
+        is_decoder = self._geometry(sae) == "decoder"
+        row = sae.weights.d_out * 8 if is_decoder and sae.weights is not None else 0
         return 400_000_000 + most * (3_000 + 3 * row)
 
     def _sets(self, sae: SAE) -> tuple[str, ...]:
