@@ -56,10 +56,10 @@ def _can_run(sae: SAE, name: str, there: set[str]) -> bool:
         analysis = analyses()[name]()
         # An analysis that reads a file of the user cannot say what it would be made from, unless it is named.
         analysis.params()
+        needs = analysis.requires()
     except (SaeatlasError, ImportError, TypeError):
         # A plug-in of others that cannot be loaded or has no defaults is no matter of this SAE.
         return False
-    needs = analysis.requires()
     given = [need for need in needs if need in NEEDS or need.startswith("sae/")]
     try:
         inputs_of(sae.atlas.store, sae.atlas.entries, sae.name, given)
