@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -134,3 +136,17 @@ def test_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(MissingExtra) as caught:
         Lsa().embed(["a"])
     assert "saeatlas[analyses]" in caught.value.hint
+
+
+@pytest.mark.parametrize("n", [300, 4_000])
+def test_memory_stays_within_what_was_said(n: int) -> None:
+    random = np.random.default_rng(0)
+    words = np.array([f"w{number}" for number in range(5_000)])
+    texts = [" ".join(random.choice(words, 25)) for _ in range(n)]
+    embedder = Lsa(n_components=32)
+    embedder.encode(texts[:10], SILENT)
+    tracemalloc.start()
+    embedder.encode(texts, SILENT)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < embedder.peak_bytes(n, sum(map(len, texts))) - 200_000_000

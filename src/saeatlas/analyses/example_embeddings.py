@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExampleEmbeddings", "plugin"]
 
-_CHARACTERS_OF_A_TOKEN = 6
+_CHARACTERS_OF_A_TOKEN = 5
 _LARGEST_HALF = 65504.0
 
 
@@ -157,13 +157,13 @@ class ExampleEmbeddings(Analysis):
         return {"data": data, "population": pa.concat_tables(population), "vectors": vectors}
 
     def peak_bytes(self, sae: SAE) -> int:
-        """Return 300 MB for the program, 60 bytes per entry of the largest block, 8 per document, and the texts.
+        """Return 350 MB for the program, 60 bytes per entry of the largest block, 8 per document, and the texts.
 
-        A text counts 300 bytes and twice its characters, 6 for each token; what the embedder holds comes on top.
+        A text counts 300 bytes and twice its characters, 5 for each token; what the embedder holds comes on top.
         """
         lines = min(self.strata * self.per_stratum * sae.n_features, sae.n_listed)
         characters = _CHARACTERS_OF_A_TOKEN * self.size * lines
-        own = 300_000_000 + 60 * block_entries(sae) + 8 * sae.corpus.n_documents + 300 * lines + 2 * characters
+        own = 350_000_000 + 60 * block_entries(sae) + 8 * sae.corpus.n_documents + 300 * lines + 2 * characters
         return own + embedder_of(self.embedder).peak_bytes(lines, characters)
 
     def _choose(self, block: FeatureBlock, sae: SAE, tokens: TokensReader) -> tuple[Columns, pa.Table]:

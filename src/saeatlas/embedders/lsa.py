@@ -100,11 +100,13 @@ class Lsa(Embedder):
         return out
 
     def peak_bytes(self, n_texts: int, n_characters: int) -> int:
-        """Return 200 MB for libraries, 40 bytes per character fitted, and what vectors and the SVD hold."""
+        """Return 200 MB for libraries, 12 bytes per character fitted, and what the decomposition and vectors hold."""
         fitted = min(n_texts, self.max_fit)
-        of_fit = 40 * n_characters * fitted // max(n_texts, 1)
-        svd = 8 * 4 * self.n_components * (fitted + min(self.max_terms, n_characters))
-        return 200_000_000 + of_fit + svd + n_texts * (100 + 8 * self.n_components) + 2 * n_characters
+        of_fit = 12 * n_characters * fitted // max(n_texts, 1)
+        terms = min(self.max_terms, n_characters)
+        decomposition = 8 * (2 * self.n_components + 1) * (min(fitted, terms) + terms)
+        projected = 24 * self.n_components * min(n_texts, _AT_ONCE)
+        return 200_000_000 + of_fit + decomposition + projected + n_texts * (100 + 4 * self.n_components)
 
     def _drawn(self, texts: Sequence[str]) -> list[str]:
         """Return all texts, or `max_fit` of them, drawn without replacement and in their order."""
@@ -123,7 +125,7 @@ class Lsa(Embedder):
             if min(weights.shape) > max(_SMALL, 2 * self.n_components):
                 svds = require("scipy.sparse.linalg", extra="analyses", to="embed texts").svds
                 start = np.random.default_rng(0).uniform(-1, 1, min(weights.shape))
-                right = svds(weights, self.n_components, v0=start)[2][::-1]
+                right = svds(weights, self.n_components, v0=start, return_singular_vectors="vh")[2][::-1]
             else:
                 right = _all_directions(weights)[: self.n_components]
         # Of entries that are equally large but for rounding the first decides, so that rounding turns no direction.
