@@ -152,6 +152,11 @@ def test_other_directions_find_their_nearest_rows(plan: Plan) -> None:
     assert lists_of(nearest_to(queries, read(rows), 100, 6, plan)) == oracle(rows, 6, queries)
 
 
+def test_directions_of_another_length_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="of 2 numbers .* of 9"):
+        nearest_to(np.ones((1, 2), np.float32), read(awkward(100, 9)), 100, 1)
+
+
 def test_only_what_is_asked_for_is_multiplied() -> None:
     rows = np.random.default_rng(0).normal(size=(512, 16)).astype(np.float32)
     seen: list[int] = []

@@ -8,27 +8,35 @@ way to multiply matrices shows in the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from saeatlas.kernels.directions import LANES, Read, prepared, product_error
+from saeatlas.errors import InvalidInput
+from saeatlas.kernels.cosine_blocks import (
+    CHUNK,
+    DEFAULT,
+    N_THREADS,
+    Plan,
+    Rows,
+    Table,
+    any_above,
+    cosine,
+    rows_of,
+    score,
+    spans,
+)
+from saeatlas.kernels.directions import LANES, Read, product_error
 
 __all__ = ["Neighbors", "Plan", "edges_of", "nearest", "nearest_to"]
 
 Array = npt.NDArray[Any]
 Advance = Callable[[float], None]
-
-N_THREADS = 2
-"""Each takes half of the rows; more would steal cores from other worker processes."""
-_CHUNK = 64
-"""Products that are compared at once before any of them is looked at."""
 
 
 @dataclass(frozen=True)
@@ -56,25 +64,6 @@ class Neighbors:
         return Neighbors(_indptr(np.minimum(np.diff(self.indptr), k)), self.ids[kept], self.cosines[kept])
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How much is held at once; it does not show in any answer."""
-
-    block_rows: int = 2048
-    """Rows on either side of one product."""
-    panel_bytes: int = 1 << 30
-    """Rows that are kept while all others pass by."""
-    spare: int = 8
-    """Candidates beyond those asked for: with fewer, more rows must be looked up again."""
-
-    def panel_rows(self, row_bytes: int) -> int:
-        """Return how many rows are kept: as many blocks as fit, one at least."""
-        return max(1, self.panel_bytes // max(1, row_bytes * self.block_rows)) * self.block_rows
-
-
-DEFAULT = Plan()
-
-
 def nearest(read: Read, n_rows: int, k: int, plan: Plan = DEFAULT, advance: Advance | None = None) -> Neighbors:
     """Return the `k` nearest of each row among all others.
 
@@ -100,7 +89,7 @@ def nearest(read: Read, n_rows: int, k: int, plan: Plan = DEFAULT, advance: Adva
     size = min(k + plan.spare, n_rows - 1)
     if size < 1:
         return Neighbors(np.zeros(n_rows + 1, np.int64), np.empty(0, np.int64), np.empty(0))
-    table = _Table(read, n_rows, plan)
+    table = Table(read, n_rows, plan)
     products, ids = np.full((n_rows, size), -np.inf, np.float32), np.full((n_rows, size), -1)
     with ThreadPoolExecutor(N_THREADS, thread_name_prefix="saeatlas-neighbors") as pool:
         for one, other in table.pairs():
@@ -114,7 +103,8 @@ def nearest(read: Read, n_rows: int, k: int, plan: Plan = DEFAULT, advance: Adva
         ids.sort(axis=1)
         scores = np.full(ids.shape, -np.inf)
         for one, other in table.panels():
-            _score(pool, one, other, ids, scores)
+            span = slice(one.first, one.first + len(one.rows))
+            score(pool, one, other, ids[span], scores[span])
     kept = min(k, size)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :kept]
     ids, scores = np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1)
@@ -137,11 +127,13 @@ def nearest_to(queries: Array, read: Read, n_rows: int, k: int, plan: Plan = DEF
     kept = min(k, n_rows)
     if kept < 1 or not len(queries):
         return Neighbors(np.zeros(len(queries) + 1, np.int64), np.empty(0, np.int64), np.empty(0))
-    table = _Table(read, n_rows, plan)
+    table = Table(read, n_rows, plan)
+    if queries.shape[1] != table.d:
+        raise InvalidInput(f"Directions of {queries.shape[1]} numbers cannot be compared with those of {table.d}")
     ids, scores = np.full((len(queries), kept), -1), np.full((len(queries), kept), -np.inf)
     for first in range(0, len(queries), plan.block_rows):
         part = slice(first, min(first + plan.block_rows, len(queries)))
-        asked = _rows_of(queries[part], first)
+        asked = rows_of(queries[part], first)
         nobody = np.full(len(asked.rows), -1)
         ids[part], scores[part] = _search(table, asked, nobody, kept, np.full(len(asked.rows), -np.inf))
     return _listed(ids, scores)
@@ -162,101 +154,6 @@ def edges_of(neighbors: Neighbors, least: float) -> tuple[Array, Array, npt.NDAr
     return low[places], high[places], cosines[places]
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows as they are compared."""
-
-    first: int
-    rows: Array
-    """Prepared, float32 or float64 [n, d]."""
-    narrow: Array
-    """The same in float32."""
-    scales: npt.NDArray[np.float32]
-    """1 / length; NaN where there is no direction, so that no comparison with it holds."""
-    squares: npt.NDArray[np.float64]
-    """Sums of squares."""
-
-    def part(self, start: int, stop: int) -> _Rows:
-        span = slice(start, stop)
-        return _Rows(self.first + start, self.rows[span], self.narrow[span], self.scales[span], self.squares[span])
-
-
-def _rows_of(rows: Array, first: int) -> _Rows:
-    ready = prepared(rows, first)
-    squares = np.empty(len(ready))
-    _square_rows(ready, squares)
-    with np.errstate(divide="ignore"):
-        scales = (1.0 / np.sqrt(squares)).astype(np.float32)
-    scales[squares == 0] = np.nan
-    return _Rows(first, ready, ready.astype(np.float32, copy=False), scales, squares)
-
-
-class _Table:
-    """All rows, of which one panel is held, and room for one block of products."""
-
-    def __init__(self, read: Read, n_rows: int, plan: Plan) -> None:
-        self._read, self._n_rows, self._block_rows = read, n_rows, plan.block_rows
-        sample = prepared(read(0, 1))
-        self.d = sample.shape[1]
-        self._dtype = sample.dtype
-        # float64 rows are held in float32 too.
-        self._panel_rows = plan.panel_rows(self.d * (4 if self._dtype == np.float32 else 12))
-        self._panel = _rows_of(sample[:0], 0)
-        self._room = np.empty(min(plan.block_rows, n_rows) ** 2, np.float32)
-
-    def products(self, one: _Rows, other: _Rows) -> Array:
-        """Return float32 products [one, other], in the same memory each time."""
-        shape = len(one.rows), len(other.rows)
-        return np.dot(one.narrow, other.narrow.T, out=self._room[: shape[0] * shape[1]].reshape(shape))
-
-    def take(self, ids: Array) -> _Rows:
-        """Return rows by id."""
-        return _rows_of(np.concatenate([self._read(int(i), int(i) + 1) for i in ids]), 0)
-
-    def blocks(self, start: int = 0) -> Iterator[_Rows]:
-        """Yield blocks from the one that starts at `start`; those of the panel in hand are not read again."""
-        for first in range(start, self._n_rows, self._block_rows):
-            stop = min(first + self._block_rows, self._n_rows)
-            held = self._panel
-            if held.first <= first and stop <= held.first + len(held.rows):
-                yield held.part(first - held.first, stop - held.first)
-            else:
-                yield _rows_of(self._read(first, stop), first)
-
-    def pairs(self) -> Iterator[tuple[_Rows, _Rows]]:
-        """Yield every pair of blocks once, the earlier block first; a block with itself too."""
-        for panel in self._panels():
-            for other in self.blocks(panel.first):
-                for start in range(0, min(len(panel.rows), other.first - panel.first + 1), self._block_rows):
-                    yield panel.part(start, min(start + self._block_rows, len(panel.rows))), other
-
-    def panels(self) -> Iterator[tuple[_Rows, _Rows]]:
-        """Yield (rows, others) so that every row meets every other one, and itself."""
-        for panel in self._panels():
-            for other in self.blocks():
-                yield panel, other
-
-    def _panels(self) -> Iterator[_Rows]:
-        for first in range(0, self._n_rows, self._panel_rows):
-            stop = min(first + self._panel_rows, self._n_rows)
-            if (self._panel.first, len(self._panel.rows)) != (first, stop - first):
-                self._load(first, stop)
-            yield self._panel
-
-    def _load(self, first: int, stop: int) -> None:
-        n = stop - first
-        self._panel = self._panel.part(0, 0)
-        rows = np.empty((n, self.d), self._dtype)
-        narrow = rows if rows.dtype == np.float32 else np.empty((n, self.d), np.float32)
-        panel = _Rows(first, rows, narrow, np.empty(n, np.float32), np.empty(n))
-        for at in range(0, n, self._block_rows):
-            block = _rows_of(self._read(first + at, min(first + at + self._block_rows, stop)), first + at)
-            span = slice(at, at + len(block.rows))
-            panel.rows[span], panel.narrow[span] = block.rows, block.narrow
-            panel.scales[span], panel.squares[span] = block.scales, block.squares
-        self._panel = panel
-
-
 def _indptr(sizes: Array) -> npt.NDArray[np.int64]:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
 
@@ -267,38 +164,25 @@ def _listed(ids: Array, scores: Array) -> Neighbors:
     return Neighbors(_indptr(used.sum(axis=1)), ids[used], scores[used])
 
 
-def _spans(n: int) -> list[tuple[int, int]]:
-    bounds = np.linspace(0, n, N_THREADS + 1).astype(np.int64).tolist()
-    return [(start, stop) for start, stop in pairwise(bounds) if start < stop]
-
-
-def _merge(pool: Executor, found: Array, one: _Rows, other: _Rows, best: tuple[Array, Array]) -> None:
+def _merge(pool: Executor, found: Array, one: Rows, other: Rows, best: tuple[Array, Array]) -> None:
     """Offer a block of products to the candidates of both its sides; a block with itself to one."""
     products, ids = best
     sides = slice(one.first, one.first + len(one.rows)), slice(other.first, other.first + len(other.rows))
     scales = one.scales, other.scales
     waiting = [
         pool.submit(_offer_rows, found, scales, (one.first, other.first), (products[sides[0]], ids[sides[0]]), span)
-        for span in _spans(found.shape[0])
+        for span in spans(found.shape[0])
     ]
     if one.first != other.first:
         best_other = products[sides[1]], ids[sides[1]]
         waiting += [
-            pool.submit(_offer_columns, found, scales, one.first, best_other, span) for span in _spans(found.shape[1])
+            pool.submit(_offer_columns, found, scales, one.first, best_other, span) for span in spans(found.shape[1])
         ]
     for job in waiting:
         job.result()
 
 
-def _score(pool: Executor, one: _Rows, other: _Rows, ids: Array, scores: Array) -> None:
-    """Fill in the cosines of those candidates of `one` that are among `other`."""
-    span = slice(one.first, one.first + len(one.rows))
-    arguments = (one.rows, one.squares), (other.rows, other.squares), other.first, ids[span], scores[span]
-    for job in [pool.submit(_score_rows, *arguments, part) for part in _spans(len(one.rows))]:
-        job.result()
-
-
-def _search(table: _Table, asked: _Rows, self_ids: Array, k: int, known: Array) -> tuple[Array, Array]:
+def _search(table: Table, asked: Rows, self_ids: Array, k: int, known: Array) -> tuple[Array, Array]:
     """Find the `k` nearest rows of each of some others by looking at everything that could be nearer than those found.
 
     Parameters
@@ -327,51 +211,6 @@ def _search(table: _Table, asked: _Rows, self_ids: Array, k: int, known: Array) 
     return ids, scores
 
 
-@njit(cache=True, nogil=True)
-def _dot(one: Array, other: Array, lanes: Array) -> float:
-    """Return the sum of products of two rows; it runs in `LANES` lanes, float64, as in `kernels.directions`."""
-    d = one.size
-    whole = d - d % LANES
-    lanes[:] = 0.0
-    for start in range(0, whole, LANES):
-        for lane in range(LANES):
-            lanes[lane] += np.float64(one[start + lane]) * np.float64(other[start + lane])
-    for lane in range(d - whole):
-        lanes[lane] += np.float64(one[whole + lane]) * np.float64(other[whole + lane])
-    half = LANES // 2
-    while half > 0:
-        for lane in range(half):
-            lanes[lane] += lanes[lane + half]
-        half //= 2
-    return float(lanes[0])
-
-
-@njit(cache=True, nogil=True)
-def _cosine(one: Array, other: Array, square: float, other_square: float, lanes: Array) -> float:
-    return float(min(1.0, max(-1.0, _dot(one, other, lanes) / np.sqrt(square * other_square))))
-
-
-@njit(cache=True, nogil=True)
-def _square_rows(rows: Array, out: Array) -> None:
-    lanes = np.empty(LANES)
-    for i in range(rows.shape[0]):
-        out[i] = _dot(rows[i], rows[i], lanes)
-
-
-@njit(cache=True, nogil=True)
-def _score_rows(
-    one: tuple[Array, Array], other: tuple[Array, Array], first: int, ids: Array, scores: Array, span: tuple[int, int]
-) -> None:
-    rows, squares = one
-    others, other_squares = other
-    lanes = np.empty(LANES)
-    for i in range(span[0], span[1]):
-        for place in range(ids.shape[1]):
-            at = ids[i, place] - first
-            if 0 <= at < others.shape[0] and ids[i, place] >= 0:
-                scores[i, place] = _cosine(rows[i], others[at], squares[i], other_squares[at], lanes)
-
-
 @njit(cache=True, nogil=True, inline="always")
 def _replace_least(products: Array, ids: Array, product: float, row: int) -> None:
     """Put a candidate in the place of the least one, at the root of the heap, and restore the heap."""
@@ -388,15 +227,6 @@ def _replace_least(products: Array, ids: Array, product: float, row: int) -> Non
         products[place], ids[place] = products[child], ids[child]
         place = child
     products[place], ids[place] = product, row
-
-
-@njit(cache=True, nogil=True)
-def _any_above(row: Array, scales: Array, own: float, least: float) -> bool:
-    """Whether any product is above a number; counting in 32 bits lets sixteen of them be compared at once."""
-    hits = np.int32(0)
-    for j in range(row.size):
-        hits = np.int32(hits + np.int32(row[j] * scales[j] * own > least))
-    return bool(hits > 0)
 
 
 @njit(cache=True, nogil=True)
@@ -423,9 +253,9 @@ def _offer_rows(
     for i in range(span[0], span[1]):
         own = scale[i]
         row, place = found[i], firsts[0] + i - firsts[1]
-        for start in range(0, n_others, _CHUNK):
-            stop = min(start + _CHUNK, n_others)
-            if not _any_above(row[start:stop], other_scale[start:stop], own, products[i, 0]):
+        for start in range(0, n_others, CHUNK):
+            stop = min(start + CHUNK, n_others)
+            if not any_above(row[start:stop], other_scale[start:stop], own, products[i, 0]):
                 continue
             for j in range(start, stop):
                 near = row[j] * other_scale[j] * own
@@ -444,8 +274,8 @@ def _offer_columns(
     for i in range(found.shape[0]):
         own = scale[i]
         row = found[i]
-        for start in range(span[0], span[1], _CHUNK):
-            stop = min(start + _CHUNK, span[1])
+        for start in range(span[0], span[1], CHUNK):
+            stop = min(start + CHUNK, span[1])
             if not _any_above_its(row[start:stop], other_scale[start:stop], own, least[start:stop]):
                 continue
             for j in range(start, stop):
@@ -477,11 +307,11 @@ def _take_rows(
             if scores[i, k - 1] >= 1.0:
                 # Nothing is nearer than the same direction, and lower ids were here before.
                 break
-            cosine = _cosine(rows[i], others[j], squares[i], other_squares[j], lanes)
-            if not cosine > scores[i, k - 1]:
+            near = cosine(rows[i], others[j], squares[i], other_squares[j], lanes)
+            if not near > scores[i, k - 1]:
                 continue
             place = k - 1
-            while place > 0 and scores[i, place - 1] < cosine:
+            while place > 0 and scores[i, place - 1] < near:
                 scores[i, place], ids[i, place] = scores[i, place - 1], ids[i, place - 1]
                 place -= 1
-            scores[i, place], ids[i, place] = cosine, first + j
+            scores[i, place], ids[i, place] = near, first + j
