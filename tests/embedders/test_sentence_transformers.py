@@ -13,10 +13,15 @@ import numpy as np
 import pytest
 from huggingface_hub import constants
 
+from saeatlas.analyses.example_embeddings import ExampleEmbeddings
 from saeatlas.embedders import sentence_transformers as module
 from saeatlas.embedders.sentence_transformers import SentenceTransformers
 from saeatlas.errors import InvalidInput, MissingExtra, SourceError
+from saeatlas.pipeline import embedding_cache
 from saeatlas.pipeline.embedder import embedder_of
+from saeatlas.progress import SILENT
+from saeatlas.storage import MemoryStore
+from saeatlas.testing.make_atlas import make_atlas
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -168,3 +173,35 @@ def test_version_of_a_library_that_is_not_installed_as_a_package_is_its_own_word
 
     monkeypatch.setattr(module, "version", absent)
     assert SentenceTransformers(model=str(folder)).facts()["sentence-transformers"] == "9.9"
+
+
+def test_memory_counts_the_files_of_a_folder(folder: Path) -> None:
+    before = SentenceTransformers(model=str(folder)).peak_bytes(10, 100)
+    (folder / "model.safetensors").write_bytes(bytes(5_000))
+    assert SentenceTransformers(model=str(folder)).peak_bytes(10, 100) == before + 10_000
+
+
+def test_examples_embedded_by_a_model_go_on_where_a_run_was_interrupted(
+    folder: Path, library: type[StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analysis = ExampleEmbeddings(embedder=f"sentence-transformers:model={folder}")
+    sae = make_atlas(MemoryStore(), n_rows=200, n_features=8, k=2, n_documents=30).sae()
+    monkeypatch.setattr(embedding_cache, "BATCH", 10)
+    whole = StandIn.encode
+
+    def interrupted(self: StandIn, sentences: list[str], **options: Any) -> np.ndarray:
+        if len(self.calls) == 2:
+            raise KeyboardInterrupt
+        return whole(self, sentences, **options)
+
+    monkeypatch.setattr(library, "encode", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        analysis.compute(sae, SILENT)
+    first = [text for call in library.calls for text in call["sentences"]]
+    library.calls.clear()
+    monkeypatch.setattr(library, "encode", whole)
+    vectors = analysis.compute(sae, SILENT)["vectors"]
+    second = [text for call in library.calls for text in call["sentences"]]
+    assert len(first) == 20
+    assert not set(first) & set(second)
+    assert vectors.shape[1] == 3

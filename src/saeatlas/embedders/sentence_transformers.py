@@ -73,6 +73,12 @@ class SentenceTransformers(Embedder):
         )
         return np.asarray(vectors, np.float32)
 
+    def peak_bytes(self, n_texts: int, n_characters: int) -> int:
+        """Return 1 GB for the library, twice the files of a folder, and 3 vectors of 1,024 numbers for each text."""
+        folder = self._folder
+        files = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder else 0
+        return 1_000_000_000 + 2 * files + 3 * 4 * 1024 * n_texts + 4 * n_characters
+
     @property
     def _folder(self) -> Path | None:
         path = Path(self.model).expanduser()

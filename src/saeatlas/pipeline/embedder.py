@@ -88,7 +88,7 @@ class Embedder(ABC):
 
     def peak_bytes(self, n_texts: int, n_characters: int) -> int:
         """Return the bytes that `embed` holds at most for so many texts of so many characters in all."""
-        return 2_000_000_000 + 8_000 * n_texts + 4 * n_characters
+        return 1_000_000_000 + 3 * 4 * 1024 * n_texts + 4 * n_characters
 
     def _checked(self, texts: Sequence[str], progress: Progress) -> Vectors:
         vectors = self.encode(texts, progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import numpy as np
@@ -49,20 +49,33 @@ def through_cache(
         When the cache cannot be written.
     """
     keys = [digest_bytes(text.encode("utf-8", "surrogatepass")) for text in texts]
-    with _faults_named():
-        cache = _Cache(LocalStore(cache_directory(), create=True), fingerprint)
-        found = cache.load(set(keys))
-    missing = [index for index, key in enumerate(keys) if key not in found]
+    place = {key: index for index, key in enumerate(keys)}
+    parts: list[tuple[list[int], Vectors]] = []
     with progress.task("Embedding texts", total=float(len(texts)), unit="texts") as task:
-        task.advance(float(len(texts) - len(missing)))
+        with _faults_named():
+            cache = _Cache(LocalStore(cache_directory(), create=True), fingerprint)
+            for digests, vectors in cache.load(place):
+                known = [line for line, digest in enumerate(digests) if digest in place]
+                if known:
+                    parts.append(([place.pop(digests[line]) for line in known], vectors[known]))
+                    task.advance(float(len(known)))
+        missing = list(place.values())
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
-            vectors = encode([texts[index] for index in batch], progress)
+            parts.append((batch, encode([texts[index] for index in batch], progress)))
             with _faults_named():
-                cache.store([keys[index] for index in batch], vectors)
-            found.update((keys[index], vector) for index, vector in zip(batch, vectors, strict=True))
+                cache.store([keys[index] for index in batch], parts[-1][1])
             task.advance(float(len(batch)))
-    return np.stack([found[key] for key in keys])
+    return _put_together(parts, len(texts))
+
+
+def _put_together(parts: list[tuple[list[int], Vectors]], n: int) -> Vectors:
+    """Return the vectors of all parts in the order of the texts, letting go of each part when it is in place."""
+    out = np.empty((n, parts[0][1].shape[1]), np.float32)
+    while parts:
+        places, vectors = parts.pop()
+        out[places] = vectors
+    return out
 
 
 @contextmanager
@@ -86,30 +99,26 @@ class _Cache:
         self._fingerprint = fingerprint
         self._prefix = f"embeddings/{fingerprint}"
 
-    def load(self, wanted: set[str]) -> dict[str, Vectors]:
-        """Return the vectors of those texts, given by digest, that are in a whole batch."""
-        found: dict[str, Vectors] = {}
+    def load(self, wanted: Container[str]) -> Iterator[tuple[list[str], Vectors]]:
+        """Yield whole batches that hold some of the wanted texts: the digests of their texts, and the vectors."""
         for key in self._store.list(self._prefix):
             if not key.endswith(".json"):
                 continue
             name = key.removesuffix(".json")
             try:
-                digests, vectors = self._batch(name, wanted)
+                yield self._batch(name, wanted)
             except (FormatError, NotFound):
                 # The seal goes first: what has none is no batch, and is written again.
                 self._store.delete(f"{name}.json")
                 self._store.delete(f"{name}.npy")
-                continue
-            found.update((digest, vector) for digest, vector in zip(digests, vectors, strict=True) if digest in wanted)
-        return found
 
-    def _batch(self, name: str, wanted: set[str]) -> tuple[list[str], Vectors]:
+    def _batch(self, name: str, wanted: Container[str]) -> tuple[list[str], Vectors]:
         """Return a batch, or nothing when none of it is wanted; an error when it is not what its seal says."""
         record = read_document(self._store.get(f"{name}.json"), name)
         digests = [str(digest) for digest in take(record, "texts", list, name)]
         if take(record, "fingerprint", str, name) != self._fingerprint:
             raise FormatError(f"'{name}' is of another embedder", kind="corrupt-artifact")
-        if wanted.isdisjoint(digests):
+        if not any(digest in wanted for digest in digests):
             return [], np.empty((0, 1), np.float32)
         data = self._store.get(f"{name}.npy")
         if digest_bytes(data) != take(record, "vectors", str, name):
