@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache
 
-__all__ = ["FAMILY", "clipped", "families", "shown", "wrapped"]
+__all__ = ["FAMILY", "clipped", "families", "shown"]
 
 FAMILY = "DejaVu Sans"
 """Comes with matplotlib, so that figures are the same everywhere."""
@@ -65,19 +65,6 @@ def clipped(text: str, width: float, measure: Callable[[str], float]) -> str:
         else:
             high = middle - 1
     return text[:low].rstrip() + "\u2026" if low else "\u2026"
-
-
-def wrapped(text: str, width: float, measure: Callable[[str], float], lines: int) -> list[str]:
-    """Return a text in lines of at most a width, broken at spaces; the last of `lines` is clipped."""
-    found: list[str] = []
-    words = text.split()
-    while words and len(found) < lines - 1:
-        n = 1
-        while n < len(words) and measure(" ".join(words[: n + 1])) <= width:
-            n += 1
-        found.append(clipped(" ".join(words[:n]), width, measure))
-        words = words[n:]
-    return [*found, clipped(" ".join(words), width, measure)] if words else found
 
 
 @cache

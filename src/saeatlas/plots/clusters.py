@@ -74,7 +74,7 @@ class ClustersPicture(Picture):
             groups = [groups[cluster] for cluster in tree.order]
         figure = new_sheet(look, _AROUND + _ROW * (len(groups) + len(rest)))
         stable = [group.facts["stability_n"] for group in groups if group.facts["stability"] is not None]
-        about = [f"{sae.name}: {len(groups)} clusters by {self.method} of {_of(groups)}"]
+        about = [f"{sae.name}: {len(groups)} cluster{'s' * (len(groups) != 1)} by {self.method} of {_of(groups)}"]
         if stable:
             about.append(f"stability: mean and middle 95 % of {max(stable)} resamples; grey tick: by chance")
         head(figure, look, about[0], about[1:])
@@ -172,7 +172,7 @@ def _draw_tree(axes: Axes, tree: _Tree, look: Look) -> None:
         axes.plot([low_a, height, height, low_b], [row_a, row_a, row_b, row_b], color=theme.ink, lw=0.6)
     axes.set_xlim(1.03 * max(merge[2] for merge in tree.merges), 0)
     axes.xaxis.set_major_locator(MaxNLocator(3))
-    axes.set_xlabel("Ward height")
+    axes.set_xlabel("height")
 
 
 def _draw_sizes(axes: Axes, sizes: list[int], others: list[int], look: Look) -> None:

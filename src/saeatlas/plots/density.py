@@ -90,7 +90,7 @@ def _share_axis(axes: Axes, low: float, high: float) -> None:
     axes.set_xlim(low, high)
     axes.xaxis.set_major_locator(FixedLocator([float(p) for p in range(0, math.floor(low), -step) if p >= low]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: power_text(round(value))))
-    axes.set_xlabel("density: share of rows at which a feature is active")
+    axes.set_xlabel("density (share of rows)")
 
 
 def _numbers(found: npt.NDArray[np.float64], n_rows: int) -> list[str]:

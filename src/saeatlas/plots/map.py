@@ -73,15 +73,15 @@ class MapPicture(Picture):
         places = _imported(sae) if self.of == "imported" else _from_umap(sae)
         figure = new_sheet(look, look.width)
         without = sae.n_features - places.features.size
-        line = f"{count_text(places.features.size)} features by {places.axis}"
+        line = f"{count_text(places.features.size)} features by {places.axis}, which has no unit"
         head(figure, look, sae.name, [line + (f"; {count_text(without)} without a place" if without else "")])
         axes = figure.add_subplot()
         bare_axes(axes)
         axes.set_aspect("equal", adjustable="datalim")
-        axes.set_xlabel(f"{places.axis} x (no unit)", loc="right")
+        axes.set_xlabel(f"{places.axis} x", loc="right")
         axes.set_ylabel(f"{places.axis} y")
         left_out, tables = self._fill(figure, axes, sae, places, look)
-        notes = [f"{left_out} cluster labels found no place"] if left_out else []
+        notes = [f"cluster labels without a place: {left_out}"] if left_out else []
         return Drawing(figure, f"Map of {sae.name}", (*places.tables, *tables), tuple(notes))
 
     def _fill(self, figure: Figure, axes: Axes, sae: SAE, places: _Places, look: Look) -> tuple[int, tuple[str, ...]]:
@@ -153,7 +153,7 @@ def _by_cluster(axes: Axes, groups: list[Group], places: _Places, look: Look) ->
         legend.append((f"in no cluster: {count_text(int(np.count_nonzero(~anywhere)))}", theme.faint))
     if shared.any():
         _scatter(axes, places, shared, color=theme.missing)
-        legend.append((f"{len(groups) - len(own)} smaller clusters: {count_text(int(shared.sum()))}", theme.missing))
+        legend.append((f"smaller clusters ({len(groups) - len(own)}): {count_text(int(shared.sum()))}", theme.missing))
     for group, colour in zip(own, theme.groups, strict=False):
         _scatter(axes, places, np.isin(places.features, group.features), color=colour)
     _legend(axes, legend)

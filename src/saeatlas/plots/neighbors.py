@@ -95,7 +95,7 @@ class NeighborsPicture(Picture):
         ring = _arranged(found["feature"].to_numpy(), found["cosine"].to_numpy(), _vectors(sae, self.by, found))
         taken = self._lines(axes, ring, look)
         left_out = place_labels(axes, _labels(figure, ring, words), taken, FINE_PRINT, theme_of(look.theme).page)
-        notes = [f"{left_out} labels found no place"] if left_out else []
+        notes = [f"labels without a place: {left_out}"] if left_out else []
         return Drawing(figure, f"Neighbours of {title}", notes=tuple(notes))
 
     def _lines(self, axes: Axes, ring: _Ring, look: Look) -> Taken:
