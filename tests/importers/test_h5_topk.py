@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from saeatlas.errors import InvalidInput, MissingExtra, SourceError
+from saeatlas.format.source_file import fingerprint
 from saeatlas.importers import _hdf5
-from saeatlas.importers._files import fingerprint
 from saeatlas.importers.h5_topk import H5TopK
 from saeatlas.pipeline.importer import Importer
 from saeatlas.progress import SILENT, Event, Progress

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from saeatlas.errors import SourceError
-from saeatlas.importers._files import check_file
+from saeatlas.format.source_file import check_file
 
 __all__ = ["Graph", "read_graph"]
 

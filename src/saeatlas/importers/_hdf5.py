@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saeatlas.errors import MissingExtra, SourceError
-from saeatlas.importers._files import HDF5_MAGIC, check_file
+from saeatlas.format.source_file import HDF5_MAGIC, check_file
 
 __all__ = [
     "Header",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 from saeatlas.errors import SourceError
+from saeatlas.format.source_file import HDF5_MAGIC, PARQUET_MAGIC, ZIP_MAGIC, check_file
 from saeatlas.importers._columns import column_from_arrow, is_flat
-from saeatlas.importers._files import HDF5_MAGIC, PARQUET_MAGIC, ZIP_MAGIC, check_file
 
 if TYPE_CHECKING:
     import polars as pl

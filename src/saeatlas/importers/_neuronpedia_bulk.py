@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from saeatlas.errors import SourceError
-from saeatlas.importers._files import check_file
+from saeatlas.format.source_file import check_file
 from saeatlas.importers._http import Client, GaveUp
 from saeatlas.importers._neuronpedia_lines import About, Labels, read_about, read_object
 from saeatlas.progress import Progress

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from saeatlas.errors import SourceError
 from saeatlas.format.documents import DocumentsReader
+from saeatlas.format.source_file import PARQUET_MAGIC, check_file
 from saeatlas.format.tokens import COUNT_DIFFERS, NO_TEXT, NO_TOKEN, NO_TOKENS, OK, TokensWriter
 from saeatlas.importers._columns import column_from_arrow
-from saeatlas.importers._files import PARQUET_MAGIC, check_file
 from saeatlas.importers._tokenizer import SourceTokenizer
 from saeatlas.progress import Progress
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from saeatlas.errors import FormatError, InvalidInput, SourceError
 from saeatlas.format.identity import SaeIdentity, merge_identities
-from saeatlas.importers._files import fingerprint
+from saeatlas.format.source_file import fingerprint
 from saeatlas.importers._graph_json import Graph, read_graph
 from saeatlas.pipeline.sae_importer import SaeImporter, SaePart, SaeSurvey
 from saeatlas.progress import Progress

@@ -267,7 +267,7 @@ class H5TopK(Importer):
         return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100] or "corpus"
 
     def _fingerprints(self, progress: Progress) -> dict[Part, str]:
-        from saeatlas.importers._files import fingerprint
+        from saeatlas.format.source_file import fingerprint
 
         with progress.task("fingerprints", unit="files"):
             activations = fingerprint(Path(self.source))
