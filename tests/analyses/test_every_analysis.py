@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from saeatlas.analyses.cross_sae import CrossSae
 from saeatlas.analyses.logit_effects import LogitEffects
 from saeatlas.analyses.token_families import TokenFamilies
 from saeatlas.pipeline.analysis import Analysis
@@ -15,6 +16,7 @@ from saeatlas.testing.analysis_contract import AnalysisContract
 
 REGISTRY = Registry("saeatlas.analyses", Analysis)
 SPECIAL: dict[str, Callable[[], Analysis]] = {
+    "cross-sae": lambda: CrossSae(other="other"),
     "logit-effects": lambda: LogitEffects(
         unembedding=str(Path(__file__).with_name("unembedding.npy")),
         vocabulary=str(Path(__file__).with_name("tokenizer.json")),

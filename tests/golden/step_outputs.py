@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from saeatlas.analyses.cross_sae import CrossSae
 from saeatlas.analyses.token_families import TokenFamilies
 from saeatlas.format.array import ArrayReader
 from saeatlas.format.artifact import load_manifest
@@ -44,6 +45,7 @@ WORDS = ("a", " b", " ç", " 日", "\n")
 DIGITS: dict[str, int] = {}
 """Analyses whose floats a library gives that differ between platforms before the tenth digit; 0 leaves them out."""
 SPECIAL: dict[str, Callable[[], Analysis]] = {
+    "cross-sae": lambda: CrossSae(other="balanced", min_count=1),
     "token-families": lambda: TokenFamilies(families=str(Path(__file__).with_name("families.tsv"))),
 }
 """Analyses that need a parameter."""
