@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from saeatlas.atlas.atlas import Atlas, create, open_atlas
+from saeatlas.errors import InvalidInput
+from saeatlas.format.commit import head
+from saeatlas.format.version import create_atlas
+from saeatlas.pipeline.sae_importing import import_parts
 from saeatlas.progress import SILENT
 from saeatlas.project.build import Outcome, build_project, steps_of
 from saeatlas.project.load import load_project, standard_project
@@ -14,6 +19,7 @@ from saeatlas.project.plan import plan_project
 from saeatlas.settings import Settings
 from saeatlas.storage import MemoryStore
 from saeatlas.testing.make_atlas import make_atlas
+from saeatlas.testing.parts_importer import PartsImporter, make_parts
 
 
 def build(home: Path) -> list[Outcome]:
@@ -57,8 +63,6 @@ def test_changed_parameter_rebuilds_what_depends_on_it_and_says_why(home: Path) 
 def test_plan_of_a_new_atlas_lists_imports_and_analyses_and_writes_nothing(home: Path) -> None:
     project = load_project(home / "atlas.toml")
     store = MemoryStore()
-    from saeatlas.format.version import create_atlas
-
     create_atlas(store)
     keys = set(store.list(""))
     found, failed = plan_project(store, project, Settings(), SILENT)
@@ -77,6 +81,31 @@ def test_failing_source_is_told_and_the_rest_goes_on(home: Path) -> None:
     assert actions(outcomes)["'lost' by h5-topk"] == "failed"
     assert actions(outcomes)["stats of 'small'"] == "made"
     assert told == outcomes
+
+
+def test_sweep_that_is_said_wrongly_is_an_error_before_anything_runs(home: Path) -> None:
+    sweep = '[[source]]\nimporter = "sae-weights"\nsource = "w"\nsae = "w-{layer}"\nlayers = "5-0"\n\n[analyses.stats]'
+    edit(home, "[analyses.stats]", sweep)
+    project = load_project(home / "atlas.toml")
+    atlas = create(project.atlas)
+    for run in (plan_project, lambda *given: build_project(*given, lambda _: None)):
+        with pytest.raises(InvalidInput, match="backwards"):
+            run(atlas.store, project, Settings(), SILENT)
+    assert open_atlas(project.atlas).saes == []
+
+
+def test_analysis_that_needs_one_of_two_things_is_left_out_without_either() -> None:
+    store = MemoryStore()
+    create_atlas(store)
+    data = make_parts(20)
+    import_parts(store, PartsImporter(sae="labels", data=replace(data, arrays={}, positions=None)))
+    import_parts(store, PartsImporter(sae="both", data=replace(data, positions=None)))
+    entries, chosen = head(store).entries, standard_project().analyses
+    for sae, is_there in (("labels", False), ("both", True)):
+        steps, left_out = steps_of(store, entries, sae, chosen, is_standard=True)
+        assert ("coherence" in {step.name for step in steps}) == is_there
+        reasons = {outcome.name: outcome.reason for outcome in left_out}
+        assert is_there or "neither a map nor weights" in reasons["coherence of 'labels'"]
 
 
 def test_analysis_that_lacks_something_is_left_out_and_named() -> None:
@@ -103,11 +132,6 @@ def test_analysis_without_its_library_is_left_out_of_the_standard_only(monkeypat
 
 
 def test_sae_with_nothing_but_weights_gets_what_weights_allow() -> None:
-    from saeatlas.format.commit import head
-    from saeatlas.format.version import create_atlas
-    from saeatlas.pipeline.sae_importing import import_parts
-    from saeatlas.testing.parts_importer import PartsImporter, make_parts
-
     store = MemoryStore()
     create_atlas(store)
     import_parts(store, PartsImporter(sae="bare", data=make_parts(20)))

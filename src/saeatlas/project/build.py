@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from saeatlas.format.commit import Entry
     from saeatlas.progress import Progress
-    from saeatlas.project.load import Chosen, Export, Project
+    from saeatlas.project.load import Chosen, Project
     from saeatlas.settings import Settings
     from saeatlas.storage.store import Store
 
@@ -207,16 +207,10 @@ def _export(store: Store, project: Project, progress: Progress) -> list[Outcome]
         saes = [sae for sae in fitting if sae.name not in missing]
         try:
             if not saes:
-                raise NotFound(_why_nothing(export, missing), hint="See what failed or was left out before.")
+                raise NotFound(f"No SAE of the atlas that fits can be exported: {', '.join(export.saes)}")
             export.exporter.export(saes, export.to, progress)
         except SaeatlasError as error:
             outcomes.append(Outcome("export", name, "failed", error.message, time.perf_counter() - begin, error))
         else:
             outcomes.append(Outcome("export", name, "made", f"{len(saes)} SAEs", time.perf_counter() - begin))
     return outcomes
-
-
-def _why_nothing(export: Export, missing: Mapping[str, str]) -> str:
-    if not missing:
-        return f"No SAE of the atlas fits: {', '.join(export.saes)}"
-    return f"No SAE of the atlas can be exported: {next(iter(missing.values()))}"
