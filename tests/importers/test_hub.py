@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from saeatlas.errors import InvalidInput, MissingExtra, SourceError
-from saeatlas.importers._hub import available_layers, fetch_source, locate_source, resolve_source
+from saeatlas.importers._hub import available_layers, fetch_source, locate_source, missing_bytes, resolve_source
 from saeatlas.importers._hub_files import Hub
 from saeatlas.progress import Event, Progress
 from saeatlas.testing.local_hub import HubRepository, local_hub
@@ -181,6 +181,15 @@ def test_fingerprint_is_known_before_anything_is_downloaded(server: LocalServer,
     assert one.fingerprint != other.fingerprint
     assert server.asked("/resolve/") == []
     assert fetch_source(one, hub=hub).url == one.url
+
+
+def test_what_is_still_to_be_downloaded_is_known_without_downloading_it(server: LocalServer, hub: Hub) -> None:
+    one = locate_source(WHOLE, layer=12, l0="41", hub=hub)
+    assert missing_bytes(one, hub=hub) == len(weights("any"))
+    assert server.asked("/resolve/") == []
+    fetch_source(one, hub=hub)
+    assert missing_bytes(one, hub=hub) == 0
+    assert missing_bytes(locate_source(WHOLE, layer=12, l0="22", hub=hub), hub=hub) > 0
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,15 @@ def test_each_feature_is_asked_for_once_and_an_unknown_one_has_no_label(server: 
     assert numbers(server.requests) == list(range(N))
 
 
+def test_labels_are_pending_until_every_feature_has_its_answer(server: LocalServer) -> None:
+    assert at(server).pending() is not None
+    server.faults.append(Fault.status(500, path="/3", times=2))
+    bring(at(server))
+    assert at(server).pending() is not None
+    bring(at(server))
+    assert at(server).pending() is None
+
+
 def test_scores_that_are_null_or_not_there_change_nothing(server: LocalServer, api: Api) -> None:
     first = {"description": "first", "scores": None, "score": None}
     second = {"description": "second", "scores": [{"value": None}], "score": 3}

@@ -305,6 +305,17 @@ def at(server: LocalServer, **fields: Any) -> NeuronpediaLabels:
     return NeuronpediaLabels(f"neuronpedia://{MODEL}/{SOURCE}", sae="s", bulk_url=f"{server.url}/v1", **fields)
 
 
+def test_labels_are_pending_until_they_are_here(server: LocalServer, tmp_path: Path) -> None:
+    pending = at(server).pending()
+    assert pending is not None
+    assert (pending.parts, pending.size) == (("explanations/neuronpedia",), None)
+    assert server.requests == []
+    bring(at(server))
+    assert at(server).pending() is None
+    assert at(server, refresh=True).pending() is not None
+    assert NeuronpediaLabels(str(tmp_path), sae="s").pending() is None
+
+
 @pytest.mark.parametrize("status", [404, 403])
 def test_batches_are_asked_for_until_there_are_no_more(server: LocalServer, bulk: Bulk, status: int) -> None:
     bulk.none = status
