@@ -13,7 +13,7 @@ from saeatlas.format.commit import head
 from saeatlas.format.version import create_atlas
 from saeatlas.pipeline.sae_importing import import_parts
 from saeatlas.progress import SILENT
-from saeatlas.project.build import Outcome, build_project, steps_of
+from saeatlas.project.build import Outcome, build_project, saes_in, steps_of
 from saeatlas.project.load import load_project, standard_project
 from saeatlas.project.plan import plan_project
 from saeatlas.settings import Settings
@@ -138,3 +138,8 @@ def test_sae_with_nothing_but_weights_gets_what_weights_allow() -> None:
     steps, left_out = steps_of(store, head(store).entries, "bare", standard_project().analyses, is_standard=True)
     assert {"neighbors", "weights"} <= {step.name for step in steps}
     assert "stats of 'bare'" in {outcome.name for outcome in left_out}
+
+
+def test_saes_come_in_the_order_of_their_layers() -> None:
+    names = {f"sae/{sae}/identity" for sae in ("g-l10", "g-l2", "a", "g-l2-x", "7")} | {"corpus/g-l1/documents"}
+    assert saes_in(names) == ["7", "a", "g-l2", "g-l2-x", "g-l10"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from saeatlas.settings import Settings
     from saeatlas.storage.store import Store
 
-__all__ = ["Outcome", "build_project", "lacks", "source_name", "spread", "steps_of"]
+__all__ = ["Outcome", "build_project", "lacks", "saes_in", "source_name", "spread", "steps_of"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,14 @@ def lacks(
     return ""
 
 
+def saes_in(names: Iterable[str]) -> list[str]:
+    """Return the SAEs that logical names are about, layer 2 before layer 10."""
+    found = {name.split("/")[1] for name in names if name.startswith("sae/")}
+    return sorted(
+        found, key=lambda sae: [int(part) if part.isdecimal() else part for part in re.split("([0-9]+)", sae)]
+    )
+
+
 def spread(project: Project) -> tuple[list[Importer | SaeImporter], list[Outcome]]:
     """Return the sources of a project, a sweep as one for each layer, and the sweeps whose place did not answer.
 
@@ -142,7 +151,7 @@ def build_project(
     keep(failed)
     for source in sources:
         keep([_import(store, source, settings, progress)])
-    for sae in sorted({name.split("/")[1] for name in head(store).entries if name.startswith("sae/")}):
+    for sae in saes_in(head(store).entries):
         keep(_analyze(store, sae, project, settings, progress))
     keep(_export(store, project, progress))
     return outcomes

@@ -16,7 +16,7 @@ from saeatlas.pipeline.prerequisites import with_prerequisites
 from saeatlas.pipeline.recipe import name_of
 from saeatlas.pipeline.sae_importer import Pending, SaeImporter, SaePart
 from saeatlas.pipeline.sae_importing import PartStep, prepare_parts
-from saeatlas.project.build import Outcome, lacks, source_name, spread
+from saeatlas.project.build import Outcome, lacks, saes_in, source_name, spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,7 @@ def plan_project(store: Store, project: Project, settings: Settings, progress: P
     steps = expected.steps
     # Analyses of SAEs that are still to be imported are planned as if all of their data were there.
     promised = expected.promised(entries)
-    for sae in sorted({name.split("/")[1] for name in {*steps, *entries} if name.startswith("sae/")}):
+    for sae in saes_in({*steps, *entries}):
         for one in project.analyses:
             if not one.fits(sae):
                 continue
