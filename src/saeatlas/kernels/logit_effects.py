@@ -127,15 +127,15 @@ def _first_largest(numbers: Array, k: int) -> npt.NDArray[np.int64]:
     n_rows, n_columns = numbers.shape
     if k >= n_columns:
         return np.broadcast_to(np.arange(n_columns), (n_rows, n_columns))
-    least = np.partition(numbers, n_columns - k, axis=1)[:, [n_columns - k]]
-    chosen = numbers >= least
-    crowded = np.flatnonzero(chosen.sum(axis=1) > k)
+    found = np.argpartition(numbers, n_columns - k, axis=1)[:, n_columns - k :]
+    least = np.take_along_axis(numbers, found, axis=1).min(axis=1, keepdims=True)
+    crowded = np.flatnonzero(np.count_nonzero(numbers >= least, axis=1) > k)
     if crowded.size:
-        over = numbers[crowded] > least[crowded]
-        border = numbers[crowded] == least[crowded]
+        over, border = numbers[crowded] > least[crowded], numbers[crowded] == least[crowded]
         lacking = k - over.sum(axis=1, keepdims=True)
-        chosen[crowded] = over | (border & (np.cumsum(border, axis=1) <= lacking))
-    return np.asarray(np.nonzero(chosen)[1].reshape(n_rows, k))
+        chosen = over | (border & (np.cumsum(border, axis=1) <= lacking))
+        found[crowded] = np.nonzero(chosen)[1].reshape(crowded.size, k)
+    return np.sort(found, axis=1)
 
 
 @dataclass(frozen=True)
