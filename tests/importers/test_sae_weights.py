@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from saeatlas.importers.sae_weights import SaeWeights
 from saeatlas.pipeline.sae_importing import import_parts
 from saeatlas.progress import SILENT
 from saeatlas.storage import MemoryStore
+from saeatlas.testing.local_hub import HubRepository, local_hub
 from saeatlas.testing.make_atlas import make_atlas
 from saeatlas.testing.sae_importer_contract import SaeFault, SaeImporterContract
 from saeatlas.testing.sae_sources import CFG, D, N, gemma_arrays, imported, saelens_directory, state_dict
@@ -202,6 +204,37 @@ def test_canonical_is_never_the_first_by_name(tmp_path: Path) -> None:
 def test_layer_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="layer 7"):
         SaeWeights(str(gemma_tree(tmp_path)), sae="g", layers="7", l0="canonical").survey(SILENT)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubRepository]:
+    """A hub with two layers of Gemma Scope, and a directory of SAELens."""
+    root = gemma_tree(tmp_path / "tree")
+    files = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*.npz")}
+    directory = saelens_directory(tmp_path / "lens")
+    lens = {f"layer-3/{path.name}": path.read_bytes() for path in directory.iterdir()}
+    scope = HubRepository(files)
+    with local_hub({"google/gemma-scope-2b-pt-res": scope, "someone/saes": HubRepository(lens)}) as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.url)
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        yield scope
+
+
+def test_weights_come_from_the_hub_with_their_commit(hub: HubRepository) -> None:
+    sweep = SaeWeights("hf://google/gemma-scope-2b-pt-res", sae="g-{layer}", layers="0,3", l0="canonical").expand()
+    assert all(hub.commit in one.source for one in sweep)
+    atlas, weights = imported(sweep[1].source, layers="3", l0="canonical", sae="g-3")
+    identity = atlas.sae().identity
+    assert (identity.model, identity.layer, identity.l0) == ("gemma-2-2b", 3, 59.0)
+    assert identity.revision == hub.commit
+    assert np.array_equal(weights.decoder(), gemma_arrays(seed=59)["W_dec"])
+
+
+def test_directory_of_saelens_comes_from_the_hub_with_its_configuration(hub: HubRepository) -> None:
+    _, weights = imported("hf://someone/saes/layer-{layer}", layers="3")
+    assert weights.config["architecture"] == "standard"
+    assert np.array_equal(weights.decoder(), state_dict()["W_dec"])
 
 
 def refused(source: Path, **fields: Any) -> SaeatlasError:
