@@ -124,6 +124,8 @@ class Clusters(Analysis):
         samples = list(resamples(space, how, progress))
         clusterings, probability, tree = self._clusterings(space)
         about = tables.Clustered(sae.n_features, features, vectors, self.of, space.pairs)
+        # The pairs are most of the memory, and what follows needs some.
+        del space
         found = [(c, recovered(c.method, c.levels, samples, self.seed)) for c in clusterings]
         return {
             "data": tables.data_table(about, clusterings, probability, tables.data_schema(self.cuts)),
