@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -331,3 +332,20 @@ def test_sae_without_weights_is_told(tmp_path: Path) -> None:
 def test_importance_is_a_column_of_the_features(tmp_path: Path) -> None:
     atlas = build(sae_of().atlas, LogitEffects(unembedding=model(tmp_path)))
     assert "logit-effects.importance" in atlas.sae().features.collect_schema().names()
+
+
+def test_memory_is_below_what_was_promised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PANEL_NUMBERS", 100_000)
+    monkeypatch.setattr(module, "_BLOCK_NUMBERS", 100_000)
+    n, tokens = 4_000, 20_000
+    sae = sae_of(
+        activations=False, decoder=np.ones((n, D), np.float32) * np.arange(1, n + 1, dtype=np.float32)[:, None]
+    )
+    np.save(tmp_path / "u.npy", RNG.normal(size=(tokens, D)).astype(np.float32))
+    analysis = LogitEffects(unembedding=str(tmp_path / "u.npy"), k=10)
+    tracemalloc.start()
+    lines = sum(batch.num_rows for batches in analysis.compute(sae, SILENT).values() for batch in batches)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert lines == n + 20 * n
+    assert peak < analysis.peak_bytes(sae) - 300_000_000 < n * tokens * 4

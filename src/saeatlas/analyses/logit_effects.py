@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LogitEffects", "plugin"]
 
-_PANEL_NUMBERS = 48_000_000
+_PANEL_NUMBERS = 32_000_000
 """Numbers of directions held at once; each panel reads the unembedding once."""
 _BLOCK_NUMBERS = 4_000_000
 """Numbers of a block of the unembedding."""
+_LINES = 262_144
+"""Lines that are spelled out at a time."""
 _N_SHOWN = 5
 """Tokens of each side that stand beside the numbers of a feature."""
 
@@ -134,10 +136,10 @@ class LogitEffects(Analysis):
         weights = directions_of(sae, "decoder")
         d, n = weights.d_out, weights.n_features
         model, words = self._model, self._words()
+        spelled = None if words is None else (words.ids, pa.array(words.strings, pa.string()))
         scale = None if model.norm is None else read_norm(*model.norm, d) + self.norm_offset
         sums = _sums(sae, progress) if sae.has_activations else None
-        schemas = self.schema()
-        data, effects = [], []
+        panels = []
         with (
             opened_unembedding(model.path, model.tensor, d) as unembedding,
             progress.task("logit effects", total=n, unit="features") as task,
@@ -147,26 +149,28 @@ class LogitEffects(Analysis):
             for start in range(0, n, step):
                 rows = _folded(weights.decoder(start, min(n, start + step)), scale, is_centered=self.centered)
                 has_direction = np.asarray(rows.any(axis=1))
-                panel = _Panel(start, has_direction, self._strongest(rows, unembedding, kept), words, sums)
-                data.append(pa.Table.from_batches([panel.data(int(kept.sum()), sae)]).cast(schemas["data"]))
-                effects.append(pa.Table.from_batches([panel.effects()]).cast(schemas["effects"]))
+                panels.append(_Panel(start, has_direction, self._strongest(rows, unembedding, kept), spelled, sums))
                 task.advance(len(rows))
-        return {"data": pa.concat_tables(data), "effects": pa.concat_tables(effects)}
+        n_tokens, n_rows = int(kept.sum()), sae.n_rows if sums else 0
+        return {
+            "data": (panel.data(n_tokens, n_rows) for panel in panels),
+            "effects": (batch for panel in panels for batch in panel.effects()),
+        }
 
     def peak_bytes(self, sae: SAE) -> int:
         """Return the sum of what follows.
 
-        300 MB for the program; the larger of a panel twice with a block of the unembedding, and 40 bytes per listed
-        entry of the largest block of activations; 200 MB for products; 120 bytes for each token of a feature's lists;
-        200 per token of a vocabulary of 300,000.
+        300 MB for the program; the larger of 24 bytes per number of a panel and of a block of the unembedding, and 40
+        per listed entry of the largest block of activations; 100 MB for products; 24 bytes for each token of a
+        feature's lists, and 200 for those spelled out; 60 MB for a vocabulary of 300,000.
         """
         weights = sae.weights
         if weights is None:
             return 0
         panel = 24 * min(_PANEL_NUMBERS, weights.n_features * weights.d_out) + 24 * _BLOCK_NUMBERS
         entries = 40 * block_entries(sae) if sae.has_activations else 0
-        lists = 240 * self.k * weights.n_features
-        return 300_000_000 + max(panel, entries) + 200_000_000 + lists + 60_000_000
+        lists = 48 * self.k * weights.n_features + 200 * _LINES
+        return 300_000_000 + max(panel, entries) + 100_000_000 + lists + 60_000_000
 
     def _strongest(self, rows: Any, unembedding: Unembedding, kept: npt.NDArray[np.bool_]) -> Effects:  # noqa: ANN401
         from saeatlas.kernels.logit_effects import strongest_effects
@@ -259,16 +263,17 @@ class _Panel:
     first: int
     has_direction: npt.NDArray[np.bool_]
     found: Effects
-    words: Vocabulary | None
+    words: tuple[npt.NDArray[np.int64], pa.Array] | None
+    """Ids of tokens, ascending, and what they read as."""
     sums: ActiveSums | None
 
-    def data(self, n_tokens: int, sae: SAE) -> pa.RecordBatch:
+    def data(self, n_tokens: int, n_rows: int) -> pa.RecordBatch:
         import pyarrow as pa
 
         n = self.has_direction.size
         rms = np.full(n, np.nan)
-        if self.sums is not None and sae.n_rows:
-            rms = np.sqrt(self._part(self.sums.square) / sae.n_rows)
+        if self.sums is not None and n_rows:
+            rms = np.sqrt(self._part(self.sums.square) / n_rows)
         mean, norm = self._means(), self.found.norm
         return pa.record_batch(
             {
@@ -286,11 +291,16 @@ class _Panel:
             }
         )
 
-    def effects(self) -> pa.RecordBatch:
-        import pyarrow as pa
-
+    def effects(self) -> Iterator[pa.RecordBatch]:
         rows = np.flatnonzero(self.has_direction)
         kept = self.found.top.shape[1]
+        step = max(1, _LINES // max(1, 2 * kept))
+        for start in range(0, rows.size, step):
+            yield self._lines(rows[start : start + step], kept)
+
+    def _lines(self, rows: npt.NDArray[np.int64], kept: int) -> pa.RecordBatch:
+        import pyarrow as pa
+
         tokens = np.stack([self.found.top[rows], self.found.bottom[rows]], axis=1).reshape(-1)
         effect = np.stack([self.found.top_effects[rows], self.found.bottom_effects[rows]], axis=1).reshape(-1)
         mean = np.repeat(self._means()[rows], 2 * kept)
@@ -322,8 +332,8 @@ class _Panel:
 
         if self.words is None:
             return pa.nulls(tokens.size, pa.string())
-        place = np.searchsorted(self.words.ids, tokens)
-        return pa.array(self.words.strings, pa.string()).take(pa.array(place))
+        ids, strings = self.words
+        return strings.take(pa.array(np.searchsorted(ids, tokens)))
 
     def _shown(self, tokens: npt.NDArray[np.int64]) -> pa.Array:
         """Return the first few tokens of each feature as a list; an empty one where it has no direction."""

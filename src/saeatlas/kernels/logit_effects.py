@@ -55,10 +55,10 @@ def strongest_effects(directions: Array, unembedding: Iterable[tuple[npt.NDArray
 
     Notes
     -----
-    Memory: the directions in float64, a block in float64, 16 MB of products a few times, and 24 bytes for each of
+    Memory: the directions in float64, a block in float64, 8 MB of products a few times, and 24 bytes for each of
     2 k tokens of a direction.
     """
-    wide = directions.astype(np.float64)
+    wide = np.asarray(directions, np.float64)
     n = len(wide)
     top, bottom = _Best.none(n), _Best.none(n)
     n_tokens, mean, square = 0, np.zeros(n), np.zeros(n)
