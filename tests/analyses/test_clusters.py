@@ -196,7 +196,8 @@ def _analyses(*names: str) -> list[Any]:
 def test_a_cluster_of_marks_is_named_by_marks() -> None:
     from saeatlas.analyses._clusters_words import words_of
 
-    table = pa.table({"feature": [0, 1, 1, 2], "string": [" the", "...", None, " cats"], "share": [1.0, 1.0, 0.5, 1.0]})
+    strings = [" the", "...", None, " cats", "##ing"]
+    table = pa.table({"feature": [0, 1, 1, 2, 2], "string": strings, "share": [1.0, 1.0, 0.5, 0.4, 0.6]})
     empty = SimpleNamespace(select=lambda *_: SimpleNamespace(collect=lambda: SimpleNamespace(iter_rows=list)))
     words = words_of(cast("SAE", SimpleNamespace(table=lambda _: table, explanations=empty)))
     names = words.names(np.array([0, 1, 2]), 3, 5)

@@ -135,9 +135,9 @@ def _from_tokens(sae: SAE, places: dict[str, int]) -> _Entries:
 
 
 def _terms_of_token(string: str) -> list[str]:
-    """Return the words of a token, or the token itself when it is a mark."""
-    words = _WORD.findall(string.lower())
+    """Return the words of a token, or the token itself when it is a mark or goes on a word ('##ing')."""
     mark = string.strip()
+    words = [] if mark.startswith("##") else _WORD.findall(mark.lower())
     return words or ([mark] if mark else [])
 
 
@@ -160,4 +160,4 @@ def _from_texts(sae: SAE, places: dict[str, int]) -> _Entries:
 
 def _is_content(term: str) -> bool:
     term = term.replace("\u2019", "'")
-    return bool(_WORD.search(term)) and term not in FUNCTION_WORDS and not (len(term) == 1 and term.isascii())
+    return bool(_WORD.fullmatch(term)) and term not in FUNCTION_WORDS and not (len(term) == 1 and term.isascii())
