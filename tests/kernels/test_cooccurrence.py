@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saeatlas.kernels import cooccurrence
-from saeatlas.kernels.cooccurrence import NO_LABEL, ActiveRows, PairSums, Partners, active_rows, add_totals, ranges_of
+from saeatlas.kernels import partners as lists
+from saeatlas.kernels.cooccurrence import NO_LABEL, ActiveRows, PairSums, active_rows, add_totals, ranges_of
 from saeatlas.kernels.pair_measures import MEASURES, Measure, Totals, measure, order_of
+from saeatlas.kernels.partners import Partners
 
 N_ROWS, N_FEATURES = 200, 12
 
@@ -131,15 +133,18 @@ def test_labels_leave_features_out_and_rows_that_are_not_drawn_are_empty() -> No
     assert found.values.tolist() == [1, 3, 5]
 
 
-@given(st.integers(0, 10_000), st.sampled_from(MEASURES), st.integers(1, 13), st.integers(1, 40))
+@pytest.mark.parametrize("small", [0, 50_000])
+@given(seed=st.integers(0, 10_000), by=st.sampled_from(MEASURES), k=st.integers(1, 13), min_count=st.integers(1, 40))
 @settings(max_examples=60, deadline=None)
-def test_partners_are_the_first_of_all_in_order(seed: int, by: Measure, k: int, min_count: int) -> None:
+def test_partners_are_the_first_of_all_in_order(small: int, seed: int, by: Measure, k: int, min_count: int) -> None:
     # Whole numbers and few rows make ties of every kind.
     table = np.round(dense(seed)[:40])
     table[:, 4] = 2.0
     sums, known = own_sums(table), totals(table)
     partners = Partners(N_FEATURES, k, by, min_count)
-    partners.take(sums, known, known, partners)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lists, "_SMALL", small)
+        partners.take(sums, known, known, partners)
     feature, partner, count, dot = partners.lines(0, N_FEATURES)
     active = np.maximum(table, 0).astype(float)
     together, products = (active > 0).astype(int).T @ (active > 0), active.T @ active
@@ -152,3 +157,21 @@ def test_partners_are_the_first_of_all_in_order(seed: int, by: Measure, k: int, 
         assert count[feature == a].tolist() == together[a, best].tolist()
         assert np.allclose(dot[feature == a], products[a, best])
         assert partners.n_partners[a] == b.size
+
+
+@pytest.mark.parametrize("small", [0, 50_000])
+def test_partners_of_two_sets_of_features_are_found_both_ways(small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "_SMALL", small)
+    left, right = dense(8), dense(9, 7)
+    sums = PairSums(7, [(0, N_FEATURES)], is_own=False, n_rows=N_ROWS)
+    sums.begin(0, N_FEATURES)
+    sums.add(rows_of(left), rows_of(right))
+    one, two = Partners(N_FEATURES, 3, "count", 1), Partners(7, 4, "count", 1)
+    one.take(sums, totals(left), totals(right), two)
+    together = (left > 0).astype(int).T @ (right > 0)
+    for table, found, k in ((together, one, 3), (together.T, two, 4)):
+        feature, partner, count, _ = found.lines(0, len(table))
+        for a, line in enumerate(table):
+            best = np.lexsort((np.arange(line.size), -line))[:k]
+            assert partner[feature == a].tolist() == best.tolist()
+            assert count[feature == a].tolist() == line[best].tolist()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from saeatlas.kernels.pair_measures import Totals
     from saeatlas.progress import Progress
 
-__all__ = ["MAX_ROW_ENTRIES", "ActiveBlocks", "Draw", "n_listed_pairs", "row_bytes"]
+__all__ = ["MAX_ROW_ENTRIES", "ActiveBlocks", "Draw", "n_listed_pairs", "pair_bytes", "row_bytes"]
 
 MAX_ROW_ENTRIES = 16_000_000
 """Listed entries of a block of rows."""
@@ -127,6 +127,11 @@ def n_listed_pairs(activations: Activations) -> int:
             lengths = np.diff(bounds)
             total += int((lengths * (lengths - 1) // 2).sum())
     return total
+
+
+def pair_bytes(n_rows: int, n_pairs: int) -> int:
+    """Return the bytes of the number of rows and the sum of products of so many pairs of features."""
+    return n_pairs * (12 if n_rows < 1 << 32 else 16)
 
 
 def row_bytes(activations: Activations) -> int:

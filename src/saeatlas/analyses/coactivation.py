@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
 
-from saeatlas.analyses._active_rows import ActiveBlocks, Draw, n_listed_pairs, row_bytes
+from saeatlas.analyses._active_rows import ActiveBlocks, Draw, n_listed_pairs, pair_bytes, row_bytes
 from saeatlas.analyses._columns import check_whole, nullable
 from saeatlas.errors import InvalidInput
 from saeatlas.kernels.pair_measures import Measure
@@ -122,10 +122,10 @@ class Coactivation(Analysis):
         return tables | ({"pairs": run.pairs()} if self.all_pairs else {})
 
     def peak_bytes(self, sae: SAE) -> int:
-        """Return 300 MB for the program, 12 bytes per pair that is held, 28 per partner, and blocks of rows."""
+        """Return 300 MB for the program, 12 bytes per pair that is held, 56 per partner, and blocks of rows."""
         n = int(np.count_nonzero(sae.activations.active_counts))
-        pairs = min(_MAX_PAIRS, n * (n - 1) // 2) + n
-        return 300_000_000 + 16 * pairs + 28 * n * min(self.k, n) + row_bytes(sae.activations) + 200 * _LINES
+        pairs = pair_bytes(sae.n_rows, min(_MAX_PAIRS, n * (n - 1) // 2) + n)
+        return 300_000_000 + pairs + 56 * n * min(self.k, n) + row_bytes(sae.activations) + 200 * _LINES
 
     def _draw(self, sae: SAE, progress: Progress) -> Draw:
         """Return the rows to read, and say so when they are not all."""
@@ -145,7 +145,8 @@ class _Run:
     """One computation: the partners, and what the tables are made of."""
 
     def __init__(self, sae: SAE, asked: Coactivation, draw: Draw, progress: Progress) -> None:
-        from saeatlas.kernels.cooccurrence import PairSums, Partners, ranges_of
+        from saeatlas.kernels.cooccurrence import PairSums, ranges_of
+        from saeatlas.kernels.partners import Partners
 
         self._n_features, self._n_rows, self._is_exact = sae.n_features, sae.n_rows, draw.share >= 1
         self._blocks = ActiveBlocks([sae], progress, draw)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 
-from saeatlas.analyses._active_rows import ActiveBlocks, row_bytes
+from saeatlas.analyses._active_rows import ActiveBlocks, pair_bytes, row_bytes
 from saeatlas.analyses._columns import check_whole, nullable
 from saeatlas.analyses._directions import directions_of, search_bytes
 from saeatlas.analyses._match_lists import MatchLists, merged
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from saeatlas.atlas.sae import SAE
     from saeatlas.atlas.weights import Weights
-    from saeatlas.kernels.cooccurrence import Partners
+    from saeatlas.kernels.partners import Partners
     from saeatlas.progress import Task
 
 __all__ = ["CrossSae", "plugin"]
@@ -144,7 +144,7 @@ class CrossSae(Analysis):
         lists = 200 * (n * min(kept, m) + m * min(kept, n)) + 40 * min(_WHOLE * 4, n * m)
         if self.by == "cosine":
             return 300_000_000 + lists + search_bytes(other, "decoder", kept) + search_bytes(sae, "decoder", kept)
-        pairs = 16 * (min(_MAX_PAIRS, n * m) + m)
+        pairs = pair_bytes(sae.n_rows, min(_MAX_PAIRS, n * m) + m)
         return 300_000_000 + lists + pairs + row_bytes(sae.activations) + row_bytes(other.activations)
 
     def _kept(self, n: int, m: int) -> int:
@@ -194,7 +194,8 @@ def _by_activations(sae: SAE, other: SAE, asked: CrossSae, kept: int, progress: 
 
 def _partners(blocks: ActiveBlocks, asked: CrossSae, kept: int, n_rows: int) -> tuple[Partners, Partners]:
     """Return the best partners of the features of both SAEs."""
-    from saeatlas.kernels.cooccurrence import PairSums, Partners, ranges_of
+    from saeatlas.kernels.cooccurrence import PairSums, ranges_of
+    from saeatlas.kernels.partners import Partners
 
     assert asked.by != "cosine"
     n, m = (features.size for features in blocks.features)
