@@ -94,11 +94,13 @@ def _together(activations: Activations, feature: int) -> tuple[npt.NDArray[np.in
     rows, values = activations.feature(feature)
     active = values > 0
     waiting: list[tuple[npt.NDArray[Any], ...]] = []
+    n_waiting = 0
     for batch in _entries(activations, rows[active].astype(np.int64), values[active].astype(np.float64)):
         waiting.append(batch)
-        if sum(ids.size for ids, _ in waiting) >= _BATCH:
+        n_waiting += batch[0].size
+        if n_waiting >= _BATCH:
             _add(waiting, count, dot)
-            waiting = []
+            waiting, n_waiting = [], 0
     _add(waiting, count, dot)
     return count, dot
 
