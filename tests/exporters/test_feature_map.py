@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -260,6 +260,7 @@ class Umap(Analysis):
 
     n_neighbors: int = 40
     seed: int = 7
+    flat: bool = False
 
     def schema(self) -> dict[str, pa.Schema]:
         axes = [(name, pa.float32()) for name in ("x2", "y2", "x3", "y3", "z3")]
@@ -267,7 +268,7 @@ class Umap(Analysis):
 
     def compute(self, sae: Any, progress: Progress) -> dict[str, pa.Table]:
         places = np.random.default_rng(0).normal(size=(sae.n_features, 5)).astype(np.float32) * 20
-        mask = np.arange(sae.n_features) == 2
+        mask = (np.arange(sae.n_features) == 2) | self.flat
         names = ("x2", "y2", "x3", "y3", "z3")
         axes = {name: pa.array(places[:, i], mask=mask) for i, name in enumerate(names)}
         return {"data": pa.table({"feature": np.arange(sae.n_features, dtype=np.uint32), **axes})}
@@ -291,7 +292,7 @@ class Neighbors(Analysis):
         return {"data": schemas["data"].empty_table(), "edges": pa.table(edges, schema=schemas["edges"])}
 
 
-def analysed(facts: Record) -> Atlas:
+def analysed(facts: Record, *, flat: bool = False) -> Atlas:
     """An atlas of weights with the analyses that a map is drawn from."""
     store = MemoryStore()
     create_atlas(store)
@@ -303,7 +304,19 @@ def analysed(facts: Record) -> Atlas:
 
     parts = make_parts(8)
     import_parts(store, Stated(sae="w", data=SaeParts(arrays=parts.arrays, config=parts.config)))
-    return build(Atlas(store, head(store)), Umap(), Neighbors())
+    return build(Atlas(store, head(store)), Umap(flat=flat), Neighbors())
+
+
+def test_map_without_a_third_dimension_is_refused_and_so_is_one_that_was_not_made(tmp_path: Path) -> None:
+    sae = analysed({"model": "toy", "layer": 3, "width": 8}, flat=True).sae()
+    assert "no third dimension" in FeatureMapExporter().lacks(sae)
+    with pytest.raises(NotFound, match="no third dimension"):
+        FeatureMapExporter().export([sae], tmp_path, SILENT)
+    assert FeatureMapExporter().lacks(analysed({"model": "toy", "layer": 3, "width": 8}).sae()) == ""
+    store = MemoryStore()
+    create_atlas(store)
+    import_parts(store, PartsImporter(sae="bare", data=replace(make_parts(8), positions=None)))
+    assert "has not been computed" in FeatureMapExporter().lacks(Atlas(store, head(store)).sae())
 
 
 def test_map_is_drawn_from_umap_and_neighbors(tmp_path: Path) -> None:
@@ -321,7 +334,8 @@ def test_map_is_drawn_from_umap_and_neighbors(tmp_path: Path) -> None:
         ("toy:3:0", "toy:3:1", 0.9877, "similarity"),
         ("toy:3:3", "toy:3:4", -0.25, "similarity"),
     ]
-    assert record["metadata"]["umapParams"] == {"n_neighbors": 40, "random_state": 7, "n_components": 3}
+    stated = {"n_neighbors": 40, "random_state": 7, "metric": "cosine", "n_components": 3}
+    assert record["metadata"]["umapParams"] == stated
     assert record["metadata"]["seed"] == 7
     assert record["metadata"]["edgeMetric"] == "decoder-cosine"
     assert set(record["metadata"]["madeFrom"]) == {"umap", "neighbors"}

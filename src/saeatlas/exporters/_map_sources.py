@@ -22,7 +22,6 @@ _IMPORTED_LABELS = "feature-map"
 _UMAP_PARAMS = {
     "n_neighbors": "n_neighbors",
     "min_dist": "min_dist",
-    "metric": "metric",
     "spread": "spread",
     "repulsion_strength": "repulsion_strength",
     "seed": "random_state",
@@ -83,6 +82,9 @@ def why_no_map(sae: SAE, source: str) -> str:
     for name, table in (("umap", "data"), ("neighbors", "edges")):
         if sae.table(name, table) is None:
             return f"SAE '{sae.name}' has no map to export: {sae.why_no_table(name)}"
+    places = sae.table("umap")
+    if places is not None and places["x3"].null_count == len(places):
+        return f"The map of SAE '{sae.name}' has no third dimension: 'umap' was computed without"
     return ""
 
 
@@ -162,7 +164,7 @@ def _computed(sae: SAE) -> Drawn:
         weights=np.asarray(edges["cosine"].to_numpy(), np.float64)[kept],
         types=[_SIMILARITY] * int(kept.sum()),
         metric=f"{by}-cosine",
-        facts={"umapParams": {**renamed, "n_components": 3}, "seed": params.get("seed")},
+        facts={"umapParams": {**renamed, "metric": "cosine", "n_components": 3}, "seed": params.get("seed")},
         made_from={"umap": _made(sae, "umap"), "neighbors": _made(sae, "neighbors")},
         notes=tuple(notes),
     )
