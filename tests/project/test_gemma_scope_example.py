@@ -322,6 +322,13 @@ def test_manifest_names_every_layer(built: Home) -> None:
     for layer in manifest["layers"]:
         assert (built.folder / "maps" / layer["filePath"]).stat().st_size == layer["fileSize"]
         assert layer["sae"]["l0"] == CANONICAL[layer["layer"]]
+        assert layer["sourceId"] == f"{layer['layer']}-gemmascope-res-16k"
+
+
+def test_viewers_learn_where_the_labels_come_from(built: Home) -> None:
+    manifest = built.manifest()
+    assert (manifest["neuronpediaModelId"], manifest["neuronpediaSourceSet"]) == ("gemma-2-2b", "gemmascope-res-16k")
+    assert built.map(3)["metadata"]["sourceId"] == "3-gemmascope-res-16k"
 
 
 def test_doctor_finds_that_labels_and_weights_belong_together(built: Home) -> None:

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -54,15 +55,32 @@ def write_manifest(directory: Path, model: str, progress: Progress) -> Path:
         "totalLayers": max(known, stated) if isinstance(stated, int) else known,
         "featuresPerLayer": counts.pop() if len(counts) == 1 else None,
         "layers": [_entry(layer) for layer in layers],
-        "neuronpediaModelId": None,
-        "neuronpediaSourceSet": None,
-        **{name: earlier[name] for name in _KEPT if name in earlier},
+        **_neuronpedia(layers),
+        **{name: earlier[name] for name in _KEPT if earlier.get(name)},
         "pipelineVersion": writer(),
         "generatedAt": now().replace("+00:00", "Z"),
     }
     path = directory / MANIFEST
     replace_file(path, lambda file: file.write(json.dumps(record, ensure_ascii=False, indent=1).encode()))
     return path
+
+
+def _neuronpedia(layers: Sequence[_Layer]) -> Record:
+    """Return what Neuronpedia calls the model and the set of SAEs, where the labels of all maps say the same."""
+    said = {_labels_of(layer) for layer in layers}
+    model, source_set = said.pop() if len(said) == 1 else (None, None)
+    return {"neuronpediaModelId": model, "neuronpediaSourceSet": source_set}
+
+
+def _labels_of(layer: _Layer) -> tuple[str, str] | tuple[None, None]:
+    """Return the model and the set of SAEs that the labels of a map are from, where the map says it."""
+    made_from = layer.metadata.get("madeFrom")
+    labels = made_from.get("labels") if isinstance(made_from, dict) else None
+    model, source = (labels.get("model_id"), labels.get("source_id")) if isinstance(labels, dict) else (None, None)
+    prefix = f"{layer.layer}-"
+    if not isinstance(model, str) or not isinstance(source, str) or not source.startswith(prefix):
+        return None, None
+    return model, source.removeprefix(prefix)
 
 
 def check_model(directory: Path, model: str) -> None:

@@ -148,15 +148,18 @@ def _metadata(sae: SAE, drawn: Drawn, label_set: str) -> Record:
 
     identity = sae.identity
     made_from = dict(drawn.made_from)
+    source_id = f"{identity.layer}-{sae.name}"
     if label_set:
         entry = sae.atlas.manifest(f"sae/{sae.name}/imported/explanations/{label_set}")
         facts = explanation_facts(sae, label_set)
         made_from["labels"] = {"set": label_set, "key": entry.key, "digest": entry.digest, **_without_counts(facts)}
+        # Where the labels come from, viewers find more about each feature under the same id.
+        source_id = facts.get("source_id") or source_id
     computed_at = next(iter(drawn.made_from.values()))["writtenAt"]
     return {
         "modelId": identity.model,
         "layers": [identity.layer],
-        "sourceId": f"{identity.layer}-{sae.name}",
+        "sourceId": source_id,
         "pipelineVersion": writer(),
         "computedAt": computed_at.replace("+00:00", "Z"),
         **{name: value for name, value in drawn.facts.items() if name not in {"modelId", "layers"}},
