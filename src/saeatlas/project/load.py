@@ -90,9 +90,7 @@ class Project:
 def standard_project() -> Project:
     """Return the project of an atlas that has no file: the standard analyses of all SAEs."""
     registry = analyses()
-    return Project(
-        "", (), tuple(Chosen(registry[name]()) for name in STANDARD_ANALYSES if name in registry), (), is_standard=True
-    )
+    return Project("", (), tuple(Chosen(registry[name]()) for name in STANDARD_ANALYSES), (), is_standard=True)
 
 
 def load_project(path: Path) -> Project:
