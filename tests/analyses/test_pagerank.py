@@ -212,6 +212,19 @@ def test_digest_is_of_what_is_computed(families: str) -> None:
     assert compute_tables(analysis, shared()[0])["data"].equals(scores["data"])
 
 
+@pytest.mark.parametrize("mode", ["level", "family"])
+def test_negative_level_weighs_nothing_by_itself(mode: Any, tmp_path: Path) -> None:
+    """A negative edge makes scores that diverge and do not sum to 1, so such a level must be given a weight."""
+    path = tmp_path / "degrees.tsv"
+    path.write_text(FAMILIES.replace("x\t3", "x\t-3"))
+    with pytest.raises(SourceError, match="'x_3' has no weight of its own and the level -3"):
+        compute_tables(PageRank(families=str(path), modes=(mode,)), shared()[0])
+    path.write_text(FAMILIES.replace("x\t3\tx_3\tcumulative\t", "x\t-3\tx_3\tcumulative\t1"))
+    found = compute_tables(PageRank(families=str(path), modes=(mode,)), shared()[0])["data"]
+    assert min(found["score"].to_pylist()) > 0
+    compute_tables(PageRank(families=str(path), modes=("raw",)), shared()[0])
+
+
 def test_unary_weight_is_a_parameter(families: str) -> None:
     sae, _, _ = shared()
     light, heavy = (

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from saeatlas.analyses._token_family_file import FamiliesOfTokens
 from saeatlas.analyses._token_sets import TokenSets
+from saeatlas.errors import SourceError
 
 if TYPE_CHECKING:
     from saeatlas.kernels.pagerank import NodeSets, Settings
@@ -55,6 +56,11 @@ def make_graphs(
         Family and level of each token, the families' names, and the weight of a unary token that was given none.
     settings
         How PageRank is computed.
+
+    Raises
+    ------
+    SourceError
+        When a token of a family weighs less than 0: PageRank is a share of visits only where no edge is negative.
     """
     from saeatlas.kernels.pagerank import NodeSets, corpus_pagerank
 
@@ -65,6 +71,7 @@ def make_graphs(
             of_tokens, family_names, unary_weight = families
             weight = np.where(np.isnan(of_tokens.weight), unary_weight, of_tokens.weight)
             weight[of_tokens.family < 0] = 0.0
+            _refuse_negative(weight, names)
             # Nothing leads to a token that weighs nothing: all of them share the least score, which says nothing.
             nodes = NodeSets(sets.indptr, sets.tokens, weight[sets.tokens], is_hidden | (weight == 0))
             if mode == "family":
@@ -73,6 +80,16 @@ def make_graphs(
                 labels = family_names
         found.append(Graph(mode, nodes, labels, corpus_pagerank(nodes, settings)))
     return found
+
+
+def _refuse_negative(weight: npt.NDArray[np.float64], names: Sequence[str]) -> None:
+    below = np.flatnonzero(weight < 0)
+    if below.size:
+        raise SourceError(
+            f"The token {names[below[0]]!r} has no weight of its own and the level {weight[below[0]]:g}, and a weight "
+            "is at least 0",
+            hint="Give tokens of negative levels a weight of their own, in the column 'weight'.",
+        )
 
 
 def family_sets(
