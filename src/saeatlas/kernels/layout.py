@@ -3,7 +3,7 @@
 It follows the reference implementation (McInnes, L., Healy, J. and Melville, J. (2018), UMAP, arXiv:1802.03426, and the
 package umap-learn): the same schedule of edges, the same gradients, each coordinate of each limited to 4, both ends of
 an edge pulled, five repulsions for each attraction, a rate that falls linearly to 0. Three things differ, for speed and
-so that the result does not depend on threads: gradients are read from a table (relative error below 0.001), the five
+so that the result does not depend on threads: gradients are read from a table (relative error below 0.0005), the five
 repulsions of an attraction start from the same place and their sum is limited to 4 too, and the generator of random
 numbers is one of its own, seeded by feature and epoch.
 """
@@ -25,7 +25,7 @@ Scalar = Any
 """A number whose width only the compiler knows: float32 or uint64."""
 
 _REPULSIONS = 5
-_BITS = 5
+_BITS = 6
 """Bits of the mantissa that number the segments of an octave."""
 _LOWEST, _HIGHEST = -40, 24
 """Exponents of 2 between which squared distances are tabulated; beyond, the ends are used."""
