@@ -401,6 +401,17 @@ def test_missing_layer_is_reported_the_others_go_on_and_it_is_taken_up_later(hom
     assert [layer["layer"] for layer in made.manifest()["layers"]] == [0, 25]
 
 
+def test_layer_without_labels_gets_its_map_without_labels(home: Callable[..., Home]) -> None:
+    made = home("unlabelled", 3)
+    made.bulk.answer = lambda request: Reply(404)
+    assert made.build() != 0
+    assert made.named("failed") == {"'gemma-2-2b-l3' by neuronpedia-labels"}
+    assert made.named("left out") == {"coherence of 'gemma-2-2b-l3'"}
+    assert made.map(3)["metadata"]["labeledCount"] == 0
+    assert made.map(3)["metadata"]["sourceId"] == "3-gemma-2-2b-l3"
+    assert made.manifest()["neuronpediaSourceSet"] is None
+
+
 def test_labels_of_another_l0_are_refused_by_name_of_both(home: Callable[..., Home]) -> None:
     made = home("other", 3)
     made.edit('l0 = "canonical"', 'l0 = "28"')
