@@ -115,7 +115,9 @@ def settle(
 
     Notes
     -----
-    New features do not see each other, so each would settle in the same place alone, as number 0.
+    New features do not see each other, so each would settle in the same place alone. Each edge pulls twice for its five
+    repulsions, as it does for a feature on a map of all; umap-learn's `transform` pulls once, and leaves new ones at
+    the borders of groups.
     """
     positions, others = (np.zeros((len(points), 4), np.float32) for points in (start, fixed))
     positions[:, : start.shape[1]], others[:, : fixed.shape[1]] = start, fixed
@@ -237,11 +239,13 @@ def _settle_epoch(
                 continue
             due[edge] += every[edge]
             k = ends[edge]
-            apart_x, apart_y, apart_z = x - others[k, 0], y - others[k, 1], z - others[k, 2]
-            force = _read(attraction, apart_x * apart_x + apart_y * apart_y + apart_z * apart_z)
-            x += _limited(force * apart_x) * rate
-            y += _limited(force * apart_y) * rate
-            z += _limited(force * apart_z) * rate
+            # On a map of all, an edge is there both ways and each of them pulls both ends.
+            for _ in range(2):
+                apart_x, apart_y, apart_z = x - others[k, 0], y - others[k, 1], z - others[k, 2]
+                force = _read(attraction, apart_x * apart_x + apart_y * apart_y + apart_z * apart_z)
+                x += _limited(force * apart_x) * rate
+                y += _limited(force * apart_y) * rate
+                z += _limited(force * apart_z) * rate
             push_x, push_y, push_z, state = _repelled((x, y, z), others, -1, repulsion, state)
             x, y, z = x + push_x * rate, y + push_y * rate, z + push_z * rate
         positions[i, 0], positions[i, 1], positions[i, 2] = x, y, z
