@@ -30,6 +30,16 @@ def test_written_file_reads_back(tmp_path: Path, ending: str, read: Callable[[Pa
     assert read(path).to_dict(as_series=False) == TABLE.to_pydict()
 
 
+@pytest.mark.parametrize("ending", [".csv", ".tsv"])
+@pytest.mark.parametrize("kind", [pa.list_, pa.large_list])
+def test_lists_are_written_as_json(tmp_path: Path, ending: str, kind: Callable[[pa.DataType], pa.DataType]) -> None:
+    path = tmp_path / f"a{ending}"
+    lists = pa.array([[1.5, None, float("inf"), float("nan")], None, []], kind(pa.float64()))
+    export.export_table(pa.table({"id": [1, 2, 3], "edges": lists}), path)
+    read = pl.read_csv(path, separator="," if ending == ".csv" else "\t")
+    assert read["edges"].to_list() == ['[1.5, null, "inf", null]', None, "[]"]
+
+
 def test_only_the_file_is_left(tmp_path: Path) -> None:
     export.export_table(TABLE, tmp_path / "a.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]

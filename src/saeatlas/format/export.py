@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -88,13 +90,39 @@ def _write_arrow(table: pa.Table, file: IO[bytes]) -> None:
 def _write_csv(table: pa.Table, file: IO[bytes]) -> None:
     import pyarrow.csv as pc
 
-    pc.write_csv(table, file)
+    pc.write_csv(_flat(table), file)
 
 
 def _write_tsv(table: pa.Table, file: IO[bytes]) -> None:
     import pyarrow.csv as pc
 
-    pc.write_csv(table, file, pc.WriteOptions(delimiter="\t"))
+    pc.write_csv(_flat(table), file, pc.WriteOptions(delimiter="\t"))
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """Return a table whose lists, which these formats lack, are texts in JSON; a missing list stays missing."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_nested(field.type):
+            texts = [None if value is None else _json(value) for value in table.column(place).to_pylist()]
+            table = table.set_column(place, field.name, pa.array(texts, pa.string()))
+    return table
+
+
+def _json(values: object) -> str:
+    """Return JSON, in which NaN is null and an infinite number a text, as in the answers of the program."""
+    return json.dumps(_finite(values), ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
 
 
 _WRITERS: dict[str, Callable[[pa.Table, IO[bytes]], None]] = {
