@@ -82,3 +82,27 @@ def test_condition_that_is_none_is_refused(sae: SAE, where: str) -> None:
 def test_negative_limit_is_refused(sae: SAE) -> None:
     with pytest.raises(InvalidInput):
         query_features(sae, FeatureQuery(limit=-1))
+
+
+def test_limit_beyond_every_machine_number_is_no_limit(sae: SAE) -> None:
+    assert query_features(sae, FeatureQuery(limit=10**30)).height == sae.n_features
+
+
+def test_column_named_twice_is_given_once(sae: SAE) -> None:
+    names = ("stats.max", "feature", "stats.n_active", "stats.max")
+    assert query_features(sae, FeatureQuery(columns=names)).columns == ["feature", "stats.max", "stats.n_active"]
+
+
+@pytest.mark.parametrize("where", ["nope > 1", "stats.max", "stats.max > 'five'", "`stats.max` > 1"])
+def test_refused_condition_says_why_in_one_line_without_files(sae: SAE, where: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        query_features(sae, FeatureQuery(where=where))
+    assert "\n" not in error.value.message
+    assert "SCAN" not in error.value.message
+    assert len(error.value.message) < 250
+
+
+def test_unknown_name_in_a_condition_lists_columns_in_its_hint(sae: SAE) -> None:
+    with pytest.raises(InvalidInput, match="nope") as error:
+        query_features(sae, FeatureQuery(where="nope > 1"))
+    assert "<analysis>.<column>" in error.value.hint

@@ -107,14 +107,25 @@ def query_features(sae: SAE, query: FeatureQuery) -> pl.DataFrame:
         frame = frame.filter(_condition(query.where))
     if query.sort:
         frame = frame.sort([query.sort, "feature"], descending=[query.is_descending, False], nulls_last=True)
-    chosen = frame.select("feature", *(name for name in query.columns if name != "feature")) if query.columns else frame
+    chosen = frame.select(list(dict.fromkeys(("feature", *query.columns)))) if query.columns else frame
     try:
-        return (chosen if query.limit is None else chosen.head(query.limit)).collect()
+        return (chosen if query.limit is None else chosen.head(min(query.limit, sae.n_features))).collect()
+    except pl.exceptions.ColumnNotFoundError as error:
+        raise InvalidInput(
+            f"The condition names a column that is not there: {query.where!r}: {_reason(error)}",
+            hint="Columns are named <analysis>.<column>, and texts stand in 'single quotes'.",
+        ) from error
     except pl.exceptions.PolarsError as error:
         raise InvalidInput(
-            f"The condition does not fit the columns: {query.where!r}: {error}",
+            f"The condition does not fit the columns: {query.where!r}: {_reason(error)}",
             hint="Compare numbers with numbers and texts with texts in 'single quotes'.",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong, without the plan and the list of all columns that follow it."""
+    first = str(error).split("\n\n", 1)[0].partition("; valid columns:")[0]
+    return " ".join(first.split())
 
 
 def _names_in(where: str) -> list[str]:
