@@ -14,6 +14,11 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _BLOCK = 2048
+_NEAR = 1e-6
+"""Below this share of both squared lengths a squared distance is computed from the difference of the vectors."""
+_TIE = 1e-9
+"""Squared distances that differ by a smaller share are equal."""
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
 def silhouettes(vectors: npt.NDArray[Any], labels: Ints) -> Floats:
@@ -21,9 +26,9 @@ def silhouettes(vectors: npt.NDArray[Any], labels: Ints) -> Floats:
 
     With a the mean distance to the others of its own cluster, and b the least mean distance to another cluster, it is
     (b - a) / max(a, b), and 0 alone in a cluster (P. Rousseeuw, 1987, Silhouettes, Journal of Computational and
-    Applied Mathematics 20, 53-65). For vectors of length 1 the squared distance is 2 (1 - cosine), so these are the
-    silhouettes for the cosine distance as well. Mean squared distances follow from the means of the clusters,
-    so the time is that of vectors times clusters, not of all pairs.
+    Applied Mathematics 20, 53-65); it is 0 where both are. For vectors of length 1 the squared distance is
+    2 (1 - cosine), so these are the silhouettes for the cosine distance as well. The mean squared distance to a cluster
+    is that to its mean and its scatter about it, so the time is that of vectors times clusters, not of all pairs.
 
     Parameters
     ----------
@@ -41,12 +46,17 @@ def silhouettes(vectors: npt.NDArray[Any], labels: Ints) -> Floats:
     sizes = np.bincount(labels[labels >= 0])
     if sizes.size < 2:
         return out
-    means, squares = _means(vectors, labels, sizes)
+    means = _means(vectors, labels, sizes)
+    from_mean = _from_mean(vectors, labels, means)
+    scatter = np.bincount(labels[labels >= 0], from_mean[labels >= 0], sizes.size) / sizes
+    # What the rounding of a mean alone would make of equal vectors, as a share of their squared lengths.
+    rounding = np.square(_EPSILON * (sizes + 2.0))
+    squares = np.einsum("ij,ij->i", means, means)
+    scatter[scatter <= rounding * squares] = 0.0
     for start, block in _blocks(vectors):
         own = labels[start : start + block.shape[0]]
         inside = own >= 0
-        lengths = np.einsum("ij,ij->i", block, block)
-        mean_to = np.maximum(lengths[:, None] + squares - 2.0 * (block @ means.T), 0.0)
+        mean_to = _to_means(block, means, squares, rounding) + scatter
         rows = np.flatnonzero(inside)
         column = own[rows]
         # A vector is at distance 0 from itself: its own cluster's sum is over the others.
@@ -67,17 +77,15 @@ def medoids(vectors: npt.NDArray[Any], labels: Ints) -> Ints:
     sizes = np.bincount(labels[labels >= 0])
     if not sizes.size:
         return np.empty(0, np.int64)
-    means, _ = _means(vectors, labels, sizes)
-    far = np.full(labels.size, np.inf)
-    for start, block in _blocks(vectors):
-        own = labels[start : start + block.shape[0]]
-        rows = np.flatnonzero(own >= 0)
-        difference = block[rows] - means[own[rows]]
-        far[start + rows] = np.einsum("ij,ij->i", difference, difference)
-    order = np.lexsort((far, labels))
-    order = order[labels[order] >= 0]
-    firsts: Ints = order[np.cumsum(sizes) - sizes]
-    return firsts
+    far = _from_mean(vectors, labels, _means(vectors, labels, sizes))
+    inside = labels >= 0
+    least = np.full(sizes.size, np.inf)
+    np.minimum.at(least, labels[inside], far[inside])
+    # Of two vectors, both are equally near their mean, whatever rounding makes of it.
+    nearest = np.flatnonzero(inside & (far <= least[np.maximum(labels, 0)] * (1 + _TIE)))
+    found = np.full(sizes.size, labels.size)
+    np.minimum.at(found, labels[nearest], nearest)
+    return found
 
 
 def _blocks(vectors: npt.NDArray[Any]) -> Iterator[tuple[int, Floats]]:
@@ -85,12 +93,36 @@ def _blocks(vectors: npt.NDArray[Any]) -> Iterator[tuple[int, Floats]]:
         yield start, vectors[start : start + _BLOCK].astype(np.float64)
 
 
-def _means(vectors: npt.NDArray[Any], labels: Ints, sizes: Ints) -> tuple[Floats, Floats]:
-    """Return the mean vector of each cluster and the mean squared length of its vectors."""
-    sums, squares = np.zeros((sizes.size, vectors.shape[1])), np.zeros(sizes.size)
+def _means(vectors: npt.NDArray[Any], labels: Ints, sizes: Ints) -> Floats:
+    """Return the mean vector of each cluster."""
+    sums = np.zeros((sizes.size, vectors.shape[1]))
     for start, block in _blocks(vectors):
         own = labels[start : start + block.shape[0]]
         inside = own >= 0
         np.add.at(sums, own[inside], block[inside])
-        np.add.at(squares, own[inside], np.einsum("ij,ij->i", block, block)[inside])
-    return sums / sizes[:, None], squares / sizes
+    means: Floats = sums / sizes[:, None]
+    return means
+
+
+def _from_mean(vectors: npt.NDArray[Any], labels: Ints, means: Floats) -> Floats:
+    """Return the squared distance of each vector from the mean of its cluster, infinite for those in none."""
+    out = np.full(labels.size, np.inf)
+    for start, block in _blocks(vectors):
+        own = labels[start : start + block.shape[0]]
+        rows = np.flatnonzero(own >= 0)
+        difference = block[rows] - means[own[rows]]
+        out[start + rows] = np.einsum("ij,ij->i", difference, difference)
+    return out
+
+
+def _to_means(block: Floats, means: Floats, squares: Floats, rounding: Floats) -> Floats:
+    """Return the squared distance of each vector of a block from each mean, [vectors, means]."""
+    both = np.einsum("ij,ij->i", block, block)[:, None] + squares
+    found: Floats = both - 2.0 * (block @ means.T)
+    near = found < _NEAR * both
+    for mean in np.flatnonzero(near.any(axis=0)).tolist():
+        rows = np.flatnonzero(near[:, mean])
+        difference = block[rows] - means[mean]
+        found[rows, mean] = np.einsum("ij,ij->i", difference, difference)
+    found[found <= rounding * both] = 0.0
+    return found
