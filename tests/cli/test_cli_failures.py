@@ -52,6 +52,18 @@ def test_debug_lets_the_traceback_through(monkeypatch: pytest.MonkeyPatch) -> No
         program.main(["x"])
 
 
+@pytest.mark.parametrize("given", ["1.5", "2.0", "0x10", "0b1", "1e3", "1_000", "٣", ""])
+@pytest.mark.parametrize(
+    "command",
+    [("feature", "top-tokens", "0", "--n"), ("analyze", "neighbors", "--k"), ("analyze", "clusters", "--cuts")],
+)
+def test_whole_number_is_taken_as_it_is_or_refused(cli: Run, command: tuple[str, ...], given: str) -> None:
+    code, _, err = cli(*command, given, "--atlas", "nowhere")
+    assert code == 2
+    assert "whole number" in err
+    assert repr(given) in err
+
+
 def test_interrupt_is_130(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_run", failing(KeyboardInterrupt()))
     code, _, err = cli("x")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+import typing
 from collections.abc import Sequence
+from typing import Any
 
-from cyclopts import App
+from cyclopts import App, Parameter, Token, convert
 
 from saeatlas.cli.discovery import add_commands, group_commands
 from saeatlas.cli.failures import report_failure
@@ -59,9 +62,19 @@ def _app() -> App:
         help_format="plaintext",
         version=_version,
         suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(converter=_exact),
     )
     add_commands(app, _COMMANDS)
     return app
+
+
+def _exact(kind: Any, tokens: Sequence[Token]) -> Any:  # noqa: ANN401  # whatever type a parameter has
+    """Convert what was written; a number that is not whole is refused, where cyclopts would round it."""
+    is_whole = kind is int or (typing.get_origin(kind) in {tuple, list} and int in typing.get_args(kind))
+    for token in tokens if is_whole else ():
+        if not re.fullmatch(r"[+-]?[0-9]+", token.value):
+            raise ValueError(f"Not a whole number: {token.value!r}")
+    return convert(kind, tokens)
 
 
 def _version() -> str:
