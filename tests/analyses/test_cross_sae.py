@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from saeatlas.analyses import cross_sae
+from saeatlas.analyses import _active_rows, cross_sae
 from saeatlas.analyses.cross_sae import CrossSae
 from saeatlas.atlas.atlas import Atlas
 from saeatlas.atlas.sae import SAE
@@ -21,7 +21,7 @@ from saeatlas.format.version import create_atlas
 from saeatlas.pipeline.build import build
 from saeatlas.pipeline.importing import import_source
 from saeatlas.pipeline.sae_importing import import_parts
-from saeatlas.progress import Event, Progress
+from saeatlas.progress import SILENT, Event, Progress
 from saeatlas.storage import MemoryStore
 from saeatlas.testing.analysis_contract import AnalysisContract, compute_tables
 from saeatlas.testing.make_atlas import Shape, make_arrays, make_importer
@@ -202,6 +202,15 @@ def test_directions_are_matched_by_cosine() -> None:
         assert line["feature"] != 4
         assert line["cosine"] == pytest.approx(cosine[line["feature"], line["other_feature"]], abs=1e-12)
         assert line["count"] is line["pearson"] is None
+
+
+def test_rows_of_the_sae_with_longer_rows_are_read_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_active_rows, "MAX_ROW_ENTRIES", 2_000)
+    sparse, full = noisy(n=6), noisy(n=300, seed=1)
+    atlas = atlas_of(sparse, full)
+    blocks = list(_active_rows.ActiveBlocks([atlas.sae("a"), atlas.sae("b")], SILENT))
+    assert max(block.features.size for pair in blocks for block in pair) < 3_000
+    assert sum(two.features.size for _, two in blocks) == np.count_nonzero(full)
 
 
 def test_few_candidates_are_said_to_be_few_and_find_the_planted_ones(monkeypatch: pytest.MonkeyPatch) -> None:

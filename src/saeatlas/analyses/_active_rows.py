@@ -91,7 +91,10 @@ class ActiveBlocks:
         from saeatlas.kernels.cooccurrence import active_rows
         from saeatlas.kernels.row_draw import drawn_rows
 
-        for block in self._activations[0].row_blocks(MAX_ROW_ENTRIES, self._progress):
+        first, most = self._activations[0].n_listed, max(one.n_listed for one in self._activations)
+        # So few rows that those of the SAE with the longest rows are a block too.
+        entries = max(1, MAX_ROW_ENTRIES * first // max(1, most))
+        for block in self._activations[0].row_blocks(entries, self._progress):
             drawn = drawn_rows(block.first, block.stop, self._draw.share, self._draw.seed)
             blocks = [block, *(_same_rows(activations, block) for activations in self._activations[1:])]
             yield [
