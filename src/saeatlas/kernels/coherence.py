@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from saeatlas.kernels.splitmix import GAMMA, scrambled
+
 __all__ = [
     "LEAST_DRAWS",
     "Agreement",
@@ -226,7 +228,7 @@ def _neighbourhoods(
     drawn = np.zeros(n, np.int64)
     chosen = np.empty(k, np.int64)
     for i in range(n):
-        state = _mixed(_mixed(seed) + np.uint64(i))
+        state = scrambled(scrambled(seed) + np.uint64(i))
         own = 0.0
         for j in range(k):
             own += _jaccard(indptr, words, i, near[i, j])
@@ -234,8 +236,8 @@ def _neighbourhoods(
         while draws < n_draws and (draws < LEAST_DRAWS or as_large < _ENOUGH):
             total = 0.0
             for j in range(k):
-                state += np.uint64(0x9E3779B97F4A7C15)
-                chosen[j] = _another(_mixed(state), n, i, chosen, j)
+                state += GAMMA
+                chosen[j] = _another(scrambled(state), n, i, chosen, j)
                 total += _jaccard(indptr, words, i, chosen[j])
             draws += 1
             # Sums of the same fractions in another order may differ in the last bit; they are one number.
@@ -271,11 +273,3 @@ def _another(random: np.uint64, n: int, own: int, chosen: npt.NDArray[np.int64],
         at += 1
         below = lowest
     return int(at)
-
-
-@njit(cache=True, nogil=True)
-def _mixed(z: np.uint64) -> np.uint64:
-    """Scramble 64 bits as SplitMix64 does (Steele, Lea & Flood 2014, Fast splittable pseudorandom generators)."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from saeatlas.kernels.splitmix import mixed
 from saeatlas.kernels.stats import Counts, SortedActive, Values, float32_or_64
 
 __all__ = ["PICKS", "Picks", "Quota", "feature_salts", "pick_examples"]
@@ -100,8 +101,8 @@ def pick_examples(
 def feature_salts(seed: int, first_feature: int, n_features: int) -> npt.NDArray[np.uint64]:
     """Return a random number for each pick and feature, uint64 [3, n_features], from the seed and the feature id."""
     features = np.arange(first_feature, first_feature + n_features, dtype=np.uint64)
-    own = _mix_all(_mix_all(np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64)) ^ features)
-    return np.stack([_mix_all(own ^ np.uint64(pick)) for pick in range(len(PICKS))])
+    own = mixed(mixed(np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64)) ^ features)
+    return np.stack([mixed(own ^ np.uint64(pick)) for pick in range(len(PICKS))])
 
 
 def _picks(pick: int, sizes: Counts, entry: Counts) -> tuple[npt.NDArray[Any], ...]:
@@ -118,23 +119,6 @@ def _picks(pick: int, sizes: Counts, entry: Counts) -> tuple[npt.NDArray[Any], .
         rank.astype(np.int32),
         entry,
     )
-
-
-@njit(cache=True, nogil=True)
-def _mix(x: np.uint64) -> np.uint64:
-    """Scramble 64 bits (the finaliser of SplitMix64)."""
-    x += np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-@njit(cache=True, nogil=True)
-def _mix_all(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    out = np.empty_like(numbers)
-    for i in range(numbers.size):
-        out[i] = _mix(numbers[i])
-    return out
 
 
 @njit(cache=True, nogil=True)
@@ -234,7 +218,7 @@ def _pick_strata(
                 elif value == edge[s]:
                     stratum = s if place[s] >= borders[feature, s] else stratum
                     place[s] += 1
-            key = _mix(salts[feature] ^ np.uint64(rows[i]))
+            key = mixed(salts[feature] ^ np.uint64(rows[i]))
             n_drawn[stratum] = _draw(keys[stratum], drawn[stratum], n_drawn[stratum], key, i)
         for s in range(n_strata):
             for j in range(n_drawn[s]):

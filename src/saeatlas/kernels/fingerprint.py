@@ -24,6 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from saeatlas.kernels.splitmix import scrambled
+
 __all__ = ["feature_fingerprint", "fingerprint"]
 
 Array = npt.NDArray[Any]
@@ -31,9 +33,6 @@ Array = npt.NDArray[Any]
 _ROW_LOW = np.uint64(0x9E3779B97F4A7C15)
 _ROW_HIGH = np.uint64(0xD1B54A32D192ED03)
 _FEATURE_HIGH = np.uint64(0xA0761D6478BD642F)
-_FACTOR_1 = np.uint64(0xBF58476D1CE4E5B9)
-_FACTOR_2 = np.uint64(0x94D049BB133111EB)
-_U30, _U27, _U31 = np.uint64(30), np.uint64(27), np.uint64(31)
 
 
 def fingerprint(first_row: int, indptr: Array, features: Array, values: Array, sums: Array | None = None) -> int:
@@ -91,13 +90,6 @@ def _sums(sums: Array | None) -> Array:
     return np.empty(0, np.uint64) if sums is None else sums
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _mix(z):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - inlined, typed by its callers
-    z = (z ^ (z >> _U30)) * _FACTOR_1
-    z = (z ^ (z >> _U27)) * _FACTOR_2
-    return z ^ (z >> _U31)
-
-
 @njit(cache=True, nogil=True)
 def _by_row(
     first_row: np.uint64,
@@ -113,14 +105,14 @@ def _by_row(
     bits = number.view(np.uint64)
     for row in range(indptr.size - 1):
         own = first_row + np.uint64(row)
-        row_low = _mix(own + _ROW_LOW)
-        row_high = _mix(own + _ROW_HIGH) + _FEATURE_HIGH
+        row_low = scrambled(own + _ROW_LOW)
+        row_high = scrambled(own + _ROW_HIGH) + _FEATURE_HIGH
         for at in range(indptr[row] - indptr[0], indptr[row + 1] - indptr[0]):
             feature = np.uint64(features[at])
             number[0] = np.float64(values[at]) + 0.0
-            one = _mix(_mix(row_low + feature) ^ bits[0])
+            one = scrambled(scrambled(row_low + feature) ^ bits[0])
             low += one
-            high += _mix(_mix(row_high + feature) ^ bits[0]) + np.uint64(low < one)
+            high += scrambled(scrambled(row_high + feature) ^ bits[0]) + np.uint64(low < one)
             if with_sums:
                 sums[features[at]] += one
     return low, high
@@ -145,10 +137,12 @@ def _by_feature(
         for at in range(indptr[i] - indptr[0], indptr[i + 1] - indptr[0]):
             own = first_row + np.uint64(rows[at])
             number[0] = np.float64(values[at]) + 0.0
-            one = _mix(_mix(_mix(own + _ROW_LOW) + feature) ^ bits[0])
+            one = scrambled(scrambled(scrambled(own + _ROW_LOW) + feature) ^ bits[0])
             low += one
             total += one
-            high += _mix(_mix(_mix(own + _ROW_HIGH) + _FEATURE_HIGH + feature) ^ bits[0]) + np.uint64(low < one)
+            high += scrambled(scrambled(scrambled(own + _ROW_HIGH) + _FEATURE_HIGH + feature) ^ bits[0]) + np.uint64(
+                low < one
+            )
         if with_sums:
             sums[first_feature + i] += total
     return low, high
