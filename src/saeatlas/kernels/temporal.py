@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["novel_codes", "predicted_codes"]
+__all__ = ["novel_codes"]
 
 Array = npt.NDArray[Any]
 
@@ -33,22 +33,12 @@ def novel_codes(x: Array, arrays: Mapping[str, Array], config: Mapping[str, Any]
 
     Notes
     -----
-    Memory: six arrays [positions, features], and one [positions, positions] for a head.
+    Memory: five arrays [positions, features], and one [positions, positions] for a head.
     """
-    return _follow(x, arrays, config)[0]
-
-
-def predicted_codes(x: Array, arrays: Mapping[str, Array], config: Mapping[str, Any]) -> Array:
-    """Return what attention predicts for each position from the ones before, [positions, features]."""
-    return _follow(x, arrays, config)[1]
-
-
-def _follow(x: Array, arrays: Mapping[str, Array], config: Mapping[str, Any]) -> tuple[Array, Array]:
     decoder = arrays["decoder"]
     encoder = decoder if config.get("tied_weights", True) else arrays["encoder"]
     scale = x.dtype.type(1 / (4 * x.shape[1]))
     residual = x
-    predicted = np.zeros((x.shape[0], decoder.shape[0]), x.dtype)
     layer = 0
     while f"attn_layers.{layer}.k_ctx.weight" in arrays:
         here = np.maximum((residual * scale) @ encoder.T, 0)
@@ -59,10 +49,9 @@ def _follow(x: Array, arrays: Mapping[str, Array], config: Mapping[str, Any]) ->
         share = found @ decoder
         length = np.linalg.norm(share, axis=1, keepdims=True) + x.dtype.type(_EPSILON)
         projection = (share * residual).sum(axis=1, keepdims=True) / np.square(length)
-        predicted += found * projection
         residual = residual - projection * share
         layer += 1
-    return np.maximum((residual * scale) @ encoder.T, 0), predicted
+    return np.asarray(np.maximum((residual * scale) @ encoder.T, 0))
 
 
 _NAMES = tuple(f"{part}.{kind}" for part in ("k_ctx", "q_target", "v_ctx", "c_proj") for kind in ("weight", "bias"))
