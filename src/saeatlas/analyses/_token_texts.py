@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from saeatlas.format.token_text import SPACE_MARK, byte_fallback, byte_level
+
 __all__ = ["letters_of", "natural_bytes", "natural_texts"]
 
-_SPACE_MARK = "\u2581"
 _PIECE = re.compile(r"##\w")
-_BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
 def natural_bytes(strings: Sequence[str]) -> list[bytes]:
@@ -28,13 +28,12 @@ def natural_bytes(strings: Sequence[str]) -> list[bytes]:
     - WordPiece begins pieces within a word with '##'; all others begin a word, so they get a space before them;
     - plain text.
     """
-    has_space = any(" " in string or _SPACE_MARK in string for string in strings)
+    has_space = any(" " in string or SPACE_MARK in string for string in strings)
     if not has_space and any(string.startswith("Ġ") for string in strings):
-        byte_of = _bytes_by_character()
-        return [_decode(string, byte_of) for string in strings]
+        return [_or_text(byte_level(string), string) for string in strings]
     if not has_space and any(_PIECE.match(string) for string in strings):
         return [(string[2:] if _PIECE.match(string) else f" {string}").encode() for string in strings]
-    return [_read(string) for string in strings]
+    return [_or_text(byte_fallback(string), string.replace(SPACE_MARK, " ")) for string in strings]
 
 
 def natural_texts(strings: Sequence[str]) -> list[str]:
@@ -68,17 +67,5 @@ def letters_of(texts: Sequence[str], gap: int) -> tuple[npt.NDArray[np.uint32], 
     return letters, indptr
 
 
-def _read(string: str) -> bytes:
-    byte = _BYTE.fullmatch(string)
-    return bytes.fromhex(byte[1]) if byte else string.replace(_SPACE_MARK, " ").encode()
-
-
-def _decode(string: str, byte_of: dict[str, int]) -> bytes:
-    return bytes(byte_of[letter] for letter in string) if all(map(byte_of.__contains__, string)) else string.encode()
-
-
-def _bytes_by_character() -> dict[str, int]:
-    """Return the byte that each character stands for: printable Latin-1 for itself, U+0100 and on for the others."""
-    shown = [byte for byte in range(256) if 33 <= byte <= 126 or (161 <= byte <= 255 and byte != 173)]
-    hidden = [byte for byte in range(256) if byte not in shown]
-    return {chr(byte): byte for byte in shown} | {chr(256 + place): byte for place, byte in enumerate(hidden)}
+def _or_text(found: bytes | None, text: str) -> bytes:
+    return text.encode() if found is None else found

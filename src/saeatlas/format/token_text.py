@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-__all__ = ["TokenText"]
+__all__ = ["SPACE_MARK", "TokenText", "byte_fallback", "byte_level"]
 
+SPACE_MARK: Final = "\u2581"
+"""What SentencePiece writes for a space."""
 _BYTE: Final = re.compile("<0x[0-9A-Fa-f]{2}>")
 
 
@@ -26,11 +28,22 @@ class TokenText:
     def read(self, word: str) -> str:
         """Return what a token reads as; one that is part of a character reads as U+FFFD."""
         kinds = self._kinds
-        if "ByteLevel" in kinds and all(character in _BYTE_OF for character in word):
-            return bytes(_BYTE_OF[character] for character in word).decode(errors="replace")
-        if "ByteFallback" in kinds and _BYTE.fullmatch(word):
-            return bytes.fromhex(word[3:5]).decode(errors="replace")
-        return word.replace("\u2581", " ") if kinds & {"Metaspace", "Replace"} else word
+        found = byte_level(word) if "ByteLevel" in kinds else None
+        if found is None and "ByteFallback" in kinds:
+            found = byte_fallback(word)
+        if found is not None:
+            return found.decode(errors="replace")
+        return word.replace(SPACE_MARK, " ") if kinds & {"Metaspace", "Replace"} else word
+
+
+def byte_level(word: str) -> bytes | None:
+    """Return the bytes that a byte-level tokenizer writes as these characters, or None when some stand for none."""
+    return bytes(_BYTE_OF[letter] for letter in word) if all(map(_BYTE_OF.__contains__, word)) else None
+
+
+def byte_fallback(word: str) -> bytes | None:
+    """Return the byte of a token such as '<0x0A>', or None when it is none."""
+    return bytes.fromhex(word[3:5]) if _BYTE.fullmatch(word) else None
 
 
 def _types(decoder: Any) -> Iterator[str]:  # noqa: ANN401  # a decoder is any JSON value
