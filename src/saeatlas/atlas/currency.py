@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from saeatlas.storage.store import Store
 
 __all__ = [
-    "NEEDS",
     "activations_content",
     "inputs_of",
+    "is_of_analysis",
     "present_inputs",
     "read_identity",
     "read_segments",
     "segment_entries",
 ]
 
-NEEDS = ("activations", "documents", "tokens", "weights", "map", "explanations")
+_NEEDS = ("activations", "documents", "tokens", "weights", "map", "explanations")
 """What an analysis may ask for beside other analyses: activations, the corpus, and what was imported about the SAE."""
 
 _MODULUS = 1 << 128
@@ -82,10 +82,16 @@ def activations_content(segments: Iterable[SegmentInfo], width: int | None) -> s
     return f"{total:032x}-{n_rows}-{n_features}"
 
 
+def is_of_analysis(need: str) -> bool:
+    """Whether a need is the name of another analysis of the same SAE, which can be computed when it is not there."""
+    return need not in _NEEDS and not need.startswith("sae/")
+
+
 def inputs_of(store: Store, entries: Mapping[str, Entry], sae: str, needs: Iterable[str]) -> dict[str, str]:
     """Return need → content for an analysis of `sae`, as the entries stand.
 
-    A need is one of `NEEDS`, the name of another analysis of the same SAE, or `sae/<name>/<need>` of another SAE.
+    A need is 'activations', 'documents', 'tokens', 'weights', 'map' or 'explanations', the name of another analysis of
+    the same SAE, or `sae/<name>/<need>` of another SAE.
     An analysis is current exactly when these equal the inputs in its manifest.
 
     Raises
@@ -126,7 +132,7 @@ def _content_of(store: Store, entries: Mapping[str, Entry], sae: str, need: str)
         if not contents:
             raise NotFound(f"SAE '{sae}' has no explanations", hint="Import some: see 'saeatlas import --help'.")
         return digest_bytes(canonical_json(contents))
-    if need in NEEDS:
+    if need in _NEEDS:
         hint = f"Import it first: see 'saeatlas import {'sae-weights' if need == 'weights' else 'feature-map'} --help'."
         return _listed(entries, f"sae/{sae}/imported/{need}", f"SAE '{sae}' has no {need}", hint)
     missing = f"Analysis '{need}' has not been computed for SAE '{sae}'"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from saeatlas.atlas.currency import NEEDS, inputs_of
+from saeatlas.atlas.currency import inputs_of, is_of_analysis
 from saeatlas.atlas.tables import analyses_of, state_of
 from saeatlas.errors import NotFound, SaeatlasError
 from saeatlas.health._check import Finding, SaeCheck
@@ -60,12 +60,12 @@ def _can_run(sae: SAE, name: str, there: set[str]) -> bool:
     except (SaeatlasError, ImportError, TypeError):
         # A plug-in of others that cannot be loaded or has no defaults is no matter of this SAE.
         return False
-    given = [need for need in needs if need in NEEDS or need.startswith("sae/")]
+    others = set(filter(is_of_analysis, needs))
     try:
-        inputs_of(sae.atlas.store, sae.atlas.entries, sae.name, given)
+        inputs_of(sae.atlas.store, sae.atlas.entries, sae.name, needs - others)
     except NotFound:
         return False
-    return all(need in there or _can_run(sae, need, there) for need in needs.difference(given))
+    return all(need in there or _can_run(sae, need, there) for need in others)
 
 
 plugin = Analyses

@@ -121,12 +121,12 @@ class AnalysisStep:
 
     def after(self) -> tuple[str, ...]:
         """Wait for all data of the SAE and its corpus, and for the analyses and other SAEs that it reads."""
-        from saeatlas.atlas.currency import NEEDS
+        from saeatlas.atlas.currency import is_of_analysis
 
         own = ("identity", "segment/*", "imported/*")
         wanted = self.analysis.requires() | self.analysis.uses()
         others = {need.split("/")[1] for need in wanted if need.startswith("sae/")}
-        analyses = sorted(need for need in wanted if need not in NEEDS and not need.startswith("sae/"))
+        analyses = sorted(filter(is_of_analysis, wanted))
         return (
             "corpus/*",
             *(f"sae/{name}/{part}" for name in sorted({self.sae, *others}) for part in own),

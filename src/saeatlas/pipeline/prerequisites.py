@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from saeatlas.atlas.currency import NEEDS
+from saeatlas.atlas.currency import is_of_analysis
 from saeatlas.format.commit import Entry
 from saeatlas.pipeline.analysis import Analysis
 from saeatlas.pipeline.recipe import name_of
@@ -25,9 +25,8 @@ def with_prerequisites(analyses: Iterable[Analysis], entries: Mapping[str, Entry
     found = list(analyses)
     names = {name_of(type(analysis)) for analysis in found}
     for analysis in found:
-        for need in sorted(analysis.requires()):
-            is_given = need in NEEDS or need.startswith("sae/") or f"sae/{sae}/{need}" in entries
-            if not is_given and need not in names:
+        for need in sorted(filter(is_of_analysis, analysis.requires())):
+            if f"sae/{sae}/{need}" not in entries and need not in names:
                 names.add(need)
                 found.append(registry[need]())
     return tuple(found)

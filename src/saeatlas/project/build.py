@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
-from saeatlas.atlas.currency import NEEDS, inputs_of
+from saeatlas.atlas.currency import inputs_of, is_of_analysis
 from saeatlas.errors import InvalidInput, NotFound, SaeatlasError
 from saeatlas.format.commit import head
 from saeatlas.pipeline.analysis import Analysis, AnalysisStep, n_values_of
@@ -92,7 +92,7 @@ def lacks(
         missing = [library for library in type(one).libraries if find_spec(library.partition(".")[0]) is None]
         if missing and is_standard:
             return f"the package '{missing[0].partition('.')[0]}' is not installed: pip install 'saeatlas[analyses]'"
-        needs = {need for need in one.requires() if need in NEEDS or need[:4] == "sae/"}
+        needs = {need for need in one.requires() if not is_of_analysis(need)}
         own = {need.removeprefix(f"sae/{sae}/") for need in promised}
         try:
             inputs_of(store, entries, sae, needs - own)

@@ -97,13 +97,12 @@ class _Expected:
 
     def promised(self, entries: Mapping[str, Entry]) -> set[str]:
         """Return the needs that will be met once all sources are imported, as `sae/<name>/<need>`."""
-        begins = {"imported/weights": "weights", "imported/map": "map", "imported/explanations": "explanations"}
         found = set()
         for name in self.steps:
             kind, sae, *rest = name.split("/")
-            need = begins.get("/".join(rest[:2])) if kind == "sae" else None
-            if need:
-                found.add(f"sae/{sae}/{need}")
+            # 'imported/explanations/<set>' is one need whatever the set.
+            if kind == "sae" and rest[0] == "imported":
+                found.add(f"sae/{sae}/{rest[1]}")
         for sae, corpus in self._corpora.items():
             found.add(f"sae/{sae}/activations")
             there = {name for name in {*self.steps, *entries} if name.startswith(f"corpus/{corpus}/")}
