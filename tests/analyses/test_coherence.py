@@ -166,6 +166,17 @@ def test_boilerplate_of_explanations_is_not_taken_for_agreement() -> None:
     assert line["expected"] == pytest.approx(1 / 8, abs=0.03)
 
 
+def test_answers_of_failed_explainers_are_no_texts() -> None:
+    """A tenth of them, each as similar to each as can be, would raise what chance gives and halve the lift."""
+    texts = texts_by(range(N))
+    failed = tuple((i, "Explanation could not be parsed." if i % 10 == 3 else text) for i, text in texts)
+    found = result(atlas_of(texts=failed, positions=places()))
+    without = result(atlas_of(texts=tuple(text for text in texts if text[0] % 10 != 3), positions=places()))
+    assert found.pop("n_explained") == N
+    assert without.pop("n_explained") == found["n"] == N * 9 // 10
+    assert found == without
+
+
 def test_content_words_ignore_case_grammar_and_numbers() -> None:
     found = content_words(" References to the DOGS and Straße-related terms, in 1999; état_x, 日本")
     assert found == {"dogs", "strasse", "état", "日", "本"}

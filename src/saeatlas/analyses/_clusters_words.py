@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from saeatlas.analyses._words import is_placeholder
 from saeatlas.kernels.ctfidf import class_terms
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ FUNCTION_WORDS = frozenset([*_GRAMMAR.split(), *_OF_ANY_EXPLANATION.split()])
 """Words that say nothing about what a cluster is about, and words of all explanations; lower case."""
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
-_PLACEHOLDERS = frozenset({"explanation could not be parsed", "no explanation found"})
-"""What explainers write when they failed: no words about any feature."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def _from_texts(sae: SAE, places: dict[str, int]) -> _Entries:
     lines = sae.explanations.select("feature", "text").collect()
     texts: dict[int, list[list[int]]] = {}
     for feature, text in lines.iter_rows():
-        if text.strip(' \n\t".').lower() not in _PLACEHOLDERS:
+        if not is_placeholder(text):
             words = [places.setdefault(word, len(places)) for word in _WORD.findall(text.lower())]
             texts.setdefault(feature, []).append(words)
     features, terms, weights = array("q"), array("q"), array("d")

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["content_words", "word_table"]
+__all__ = ["content_words", "is_placeholder", "word_table"]
 
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(f"[{_IDEOGRAPHS}]|[^\\W\\d_{_IDEOGRAPHS}]{{3,}}")
@@ -33,14 +33,20 @@ discussed discusses discussing discussion discussions element elements example e
 expresses expressing expression expressions feature features fire fires follow followed following frequent frequently
 general generally include included includes including indicate indicated indicates indicating indication indications
 indicator indicators instance instances involve involved involves involving kind kinds latent mainly mention mentioned
-mentioning mentions neuron neurons occurrence occurrences occurring often particular particularly pertain pertaining
-pertains phrase phrases presence present primarily refer reference referenced references referencing referring refers
-regarding relate related relates relating relation relevant represent representation represented representing
-represents respond responds sentence sentences signify signifies signifying similar specific specifically term
-terminology terms text texts textual token tokens type types typically usage use used uses using usually various word
-words
+mentioning mentions neuron neurons occurrence occurrences occurring often particular particularly pattern patterns
+pertain pertaining pertains phrase phrases presence present primarily refer reference referenced references
+referencing referring refers regarding relate related relates relating relation relevant represent representation
+represented representing represents respond responds sentence sentences signify signifies signifying similar specific
+specifically term terminology terms text texts textual token tokens type types typically usage use used uses using
+usually various word words
 """
+_PLACEHOLDERS: Final = frozenset({"explanation could not be parsed", "no explanation found"})
 _LEFT_OUT: Final = frozenset(_OF_GRAMMAR.split()) | frozenset(_OF_EXPLANATIONS.split())
+
+
+def is_placeholder(text: str) -> bool:
+    """Return whether a text is what an explainer writes when it failed: no words about any feature."""
+    return text.strip(' \n\t".').casefold() in _PLACEHOLDERS
 
 
 def content_words(text: str) -> frozenset[str]:

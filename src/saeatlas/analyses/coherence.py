@@ -203,12 +203,13 @@ def _words_of(sae: SAE, name: str) -> dict[int, frozenset[str]]:
     """Return the content words of every explained feature of a set, ascending: those of all its texts together."""
     import polars as pl
 
-    from saeatlas.analyses._words import content_words
+    from saeatlas.analyses._words import content_words, is_placeholder
 
     table = sae.explanations.filter(pl.col("set") == name).select("feature", "text").collect()
     said: dict[int, frozenset[str]] = {}
     for feature, text in table.iter_rows():
-        said[feature] = said.get(feature, frozenset()) | content_words(text)
+        words = frozenset[str]() if is_placeholder(text) else content_words(text)
+        said[feature] = said.get(feature, frozenset()) | words
     return said
 
 
