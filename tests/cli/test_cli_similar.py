@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,15 @@ def test_lines_for_a_pipe(place: str, capsys: pytest.CaptureFixture[str]) -> Non
     lines = ask(capsys, "feature", "similar", "7", "--by", "encoder", "--n", "2", "--atlas", place).splitlines()
     assert lines[0] == "feature\tcosine"
     assert len(lines) == 3
+
+
+def test_one_feature_is_compared_without_loading_a_compiler(place: str) -> None:
+    program = f"""
+import sys, saeatlas
+print(saeatlas.open({place!r}).sae().feature(3).similar(4).num_rows, "numba" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "4 False\n"
 
 
 def test_a_changed_parameter_shows_in_the_plan(place: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ class Neighbors(Analysis):
 
         weights = directions_of(sae, self.by)
         n = weights.n_features
-        with progress.task("compare directions", total=n * n / 2, unit="pairs") as task:
+        with progress.task("compare directions", total=n * (n + 1) / 2, unit="pairs") as task:
             found = nearest(partial(weights.directions, self.by), n, self._wanted(), advance=task.advance)
         best = found.first(self.k)
         source, target, cosine = edges_of(found.first(self.edges_per_feature), self.threshold)

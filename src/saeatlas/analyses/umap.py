@@ -161,7 +161,7 @@ class Umap(Analysis):
         from saeatlas.kernels.neighbors import Neighbors, nearest
 
         k = min(self.n_neighbors, rows.size) - 1
-        with progress.task("compare directions", total=n * n / 2, unit="pairs") as task:
+        with progress.task("compare directions", total=n * (n + 1) / 2, unit="pairs") as task:
             found = nearest(read, n, k, advance=task.advance)
         # Every feature with a direction has k neighbours, all others none.
         indptr = np.arange(rows.size + 1) * k

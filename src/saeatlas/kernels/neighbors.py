@@ -78,7 +78,7 @@ def nearest(read: Read, n_rows: int, k: int, plan: Plan = DEFAULT, advance: Adva
     plan
         What is held at once.
     advance
-        Called with the number of products computed since the last call; about n² / 2 in all.
+        Called with the pairs that were compared since the last call; n (n + 1) / 2 in all.
 
     Notes
     -----
@@ -96,7 +96,8 @@ def nearest(read: Read, n_rows: int, k: int, plan: Plan = DEFAULT, advance: Adva
             found = table.products(one, other)
             _merge(pool, found, one, other, (products, ids))
             if advance is not None:
-                advance(found.size)
+                n = len(one.rows)
+                advance(n * (n + 1) / 2 if one.first == other.first else found.size)
         floor = products[:, 0].astype(np.float64)
         del products
         # Ascending ids, so that a stable sort leaves the lower id first.
