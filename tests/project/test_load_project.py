@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from saeatlas.analyses.clusters import Clusters
 from saeatlas.analyses.histogram import Histogram
 from saeatlas.analyses.stats import Stats
 from saeatlas.errors import InvalidInput, NotFound
@@ -55,6 +56,14 @@ def test_standard_project_has_every_analysis_that_needs_no_parameter() -> None:
         ('atlas = "a"\n[analyses.stats]\nflor = 1', "has no field 'flor'"),
         ('atlas = "a"\n[analyses.stats]\nfloor = "much"', "'floor' of 'stats'"),
         ('atlas = "a"\n[analyses.stats]\nfloor = nan', "finite"),
+        ('atlas = "a"\n[analyses.stats]\nfloor = "0.5"', "'floor' of 'stats'"),
+        ('atlas = "a"\n[analyses.stats]\nfloor = true', "'floor' of 'stats'"),
+        ('atlas = "a"\n[analyses.neighbors]\nk = "12"', "'k' of 'neighbors'"),
+        ('atlas = "a"\n[analyses.neighbors]\nk = 12.0', "'k' of 'neighbors'"),
+        ('atlas = "a"\n[analyses.neighbors]\nk = true', "'k' of 'neighbors'"),
+        ('atlas = "a"\n[analyses.neighbors]\nk = 0', "analyses.neighbors: 'k' must be a whole number from 1"),
+        ('atlas = "a"\n[analyses.clusters]\ncuts = [3, "5"]', "'cuts.1' of 'clusters'"),
+        ('atlas = "a"\n[[source]]\nimporter = "h5-topk"\nsource = "a"\nsae = "x"\nbos = 1', "'bos' of 'h5-topk'"),
         ('atlas = "a"\n[analyses.stats]\nsaes = "x"', "'saes' of analyses.stats must be a list"),
         ('atlas = "a"\n[[export]]\nexporter = "feature-map"', "must say 'to'"),
     ],
@@ -64,6 +73,12 @@ def test_wrong_file_says_where(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(InvalidInput) as error:
         load_project(tmp_path / "atlas.toml")
     assert words in str(error.value)
+
+
+def test_whole_number_does_for_a_measured_one_and_a_list_for_several(tmp_path: Path) -> None:
+    (tmp_path / "atlas.toml").write_text('atlas = "a"\n[analyses.stats]\nfloor = 1\n[analyses.clusters]\ncuts = [3, 5]')
+    stats, clusters = load_project(tmp_path / "atlas.toml").analyses
+    assert (stats.analysis, clusters.analysis) == (Stats(floor=1.0), Clusters(cuts=(3, 5)))
 
 
 def test_unknown_plugin_lists_those_that_are_there(tmp_path: Path) -> None:

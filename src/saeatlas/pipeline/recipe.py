@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import re
 import sys
@@ -96,6 +97,8 @@ def check_fields(plugin: object) -> None:
 def make_plugin(cls: type, fields: Mapping[str, Any], place: str) -> object:
     """Make a plug-in dataclass from values by name, such as those of a project file; lists become tuples.
 
+    No other type is converted: '12', 12.0 and true are no whole numbers. A whole number does for a measured one.
+
     Raises
     ------
     InvalidInput
@@ -110,9 +113,13 @@ def make_plugin(cls: type, fields: Mapping[str, Any], place: str) -> object:
             f"{place}: '{name_of(cls)}' has no field '{unknown[0]}'", hint=f"Known: {', '.join(known) or 'none'}"
         )
     try:
-        made: object = _adapter(cls).validate_python(dict(fields))
+        made: object = _adapter(cls).validate_json(json.dumps(dict(fields), default=str), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
+        if isinstance(first.get("ctx", {}).get("error"), InvalidInput):
+            # The class itself refused a value, and says which.
+            own = first["ctx"]["error"]
+            raise InvalidInput(f"{place}: {own.message}", hint=own.hint, kind=own.kind) from error
         member = ".".join(str(part) for part in first["loc"])
         raise InvalidInput(
             f"{place}: '{member}' of '{name_of(cls)}': {first['msg']}, found: {first['input']!r:.200}",
