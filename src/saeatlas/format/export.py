@@ -6,7 +6,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -15,14 +15,29 @@ from saeatlas.errors import InvalidInput, NotFound, StorageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_target", "export_table", "replace_file"]
+__all__ = ["check_place", "check_target", "export_table", "replace_file"]
 
 
 def check_target(path: Path) -> None:
-    """Refuse a file name that cannot be written to before any work is done."""
-    if path.suffix.lower() not in _WRITERS:
+    """Refuse a file name that no table can be written to before any work is done."""
+    check_place(path, "table", tuple(_WRITERS))
+
+
+def check_place(path: Path, what: str, endings: Sequence[str]) -> None:
+    """Refuse a file name without one of the endings, a directory, and a name in no directory.
+
+    Raises
+    ------
+    InvalidInput
+        When the format is not known, or a directory has the name.
+    NotFound
+        When the directory to write to does not exist.
+    """
+    if path.suffix.lower() not in endings:
+        *most, last = endings
         raise InvalidInput(
-            f"No table format is known by the ending of '{path.name}'", hint=f"End the name with {_endings()}."
+            f"No {what} format is known by the ending of '{path.name}'",
+            hint=f"End the name with {', '.join(most)} or {last}.",
         )
     if not path.parent.is_dir():
         raise NotFound(f"The directory to write to does not exist: '{path.parent}'", hint="Make it first.")
@@ -131,8 +146,3 @@ _WRITERS: dict[str, Callable[[pa.Table, IO[bytes]], None]] = {
     ".csv": _write_csv,
     ".tsv": _write_tsv,
 }
-
-
-def _endings() -> str:
-    *most, last = _WRITERS
-    return f"{', '.join(most)} or {last}"

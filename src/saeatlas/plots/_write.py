@@ -7,8 +7,9 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saeatlas.errors import InvalidInput, NotFound
+from saeatlas.errors import InvalidInput
 from saeatlas.extras import require
+from saeatlas.format.export import check_place, replace_file
 from saeatlas.pipeline.picture import Drawing, Look, Picture
 from saeatlas.plots._text import families
 from saeatlas.plots._theme import THEMES, settings_of, theme_of
@@ -32,14 +33,7 @@ def check_picture_file(path: Path) -> None:
     NotFound
         When the directory to write to does not exist.
     """
-    if path.suffix.lower() not in _ENDINGS:
-        raise InvalidInput(
-            f"No picture format is known by the ending of '{path.name}'", hint="End the name with .svg, .pdf or .png."
-        )
-    if path.is_dir():
-        raise InvalidInput(f"The file to write to is a directory: '{path}'")
-    if not path.parent.is_dir():
-        raise NotFound(f"The directory to write to does not exist: '{path.parent}'", hint="Make it first.")
+    check_place(path, "picture", _ENDINGS)
 
 
 def write_picture(
@@ -96,8 +90,6 @@ def write_picture(
         matplotlib.rcParams.update(settings_of(theme_of(look.theme), families()))
         drawing = picture.draw(sae, feature, look)
         data = _encoded(drawing, sae, path.suffix.lower())
-    from saeatlas.format.export import replace_file
-
     replace_file(path, lambda file: file.write(data))
     return drawing
 
