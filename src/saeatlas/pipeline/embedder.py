@@ -16,8 +16,8 @@ import numpy.typing as npt
 from saeatlas.errors import InternalError, InvalidInput, SourceError
 from saeatlas.format.canonical import canonical_json, digest_bytes
 from saeatlas.pipeline.recipe import check_fields, fields_of, name_of
+from saeatlas.pipeline.registries import embedders
 from saeatlas.progress import SILENT, Progress
-from saeatlas.registry import Registry
 
 __all__ = ["Embedder", "Vectors", "embedder_of"]
 
@@ -125,8 +125,7 @@ def embedder_of(spec: str) -> Embedder:
         When a parameter is unknown, given twice, or does not have the type of its field.
     """
     name, _, rest = spec.partition(":")
-    registry = Registry("saeatlas.embedders", Embedder)
-    cls = registry[name.strip()]
+    cls = embedders()[name.strip()]
     hints = typing.get_type_hints(cls)
     known = [field.name for field in dataclasses.fields(cls)]
     given: dict[str, Any] = {}
