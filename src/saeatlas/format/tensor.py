@@ -149,18 +149,10 @@ class Tensor:
 class TurnedTensor(Tensor):
     """An array of two axes whose columns lie one after the other, in the order of Fortran; see `Tensor`."""
 
-    def __init__(
-        self,
-        name: str,
-        where: str,
-        shape: tuple[int, ...],
-        stored: str,
-        place: Callable[[], tuple[BinaryIO, int]],
-        *,
-        is_big_endian: bool = False,
-    ) -> None:
-        super().__init__(name, where, shape, stored, place, is_big_endian=is_big_endian)
-        self._turned = Tensor(name, where, shape[::-1], stored, place, is_big_endian=is_big_endian)
+    @cached_property
+    def _turned(self) -> Tensor:
+        is_big_endian = self._order == ">"
+        return Tensor(self.name, self.where, self.shape[::-1], self.stored, self._place, is_big_endian=is_big_endian)
 
     def read(self) -> Array:
         """Return all of it."""
