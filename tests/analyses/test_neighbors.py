@@ -169,6 +169,10 @@ def test_a_request_for_some_features_compares_only_those(monkeypatch: pytest.Mon
     assert table["feature"].to_pylist() == [7] * 4 + [3] * 4
 
 
+def test_a_feature_without_activations_can_be_shown() -> None:
+    assert repr(sae().feature(3)) == "Feature(toy/3, no activations)"
+
+
 def test_similar_without_weights_says_so() -> None:
     with pytest.raises(NotFound, match="no weights"):
         make_atlas(MemoryStore()).sae().feature(0).similar()

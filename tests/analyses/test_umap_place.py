@@ -156,6 +156,8 @@ def test_a_map_must_be_there_and_drawn_by_the_same_measures() -> None:
         build(bare, Umap(onto="old"), saes=("new",))
     with pytest.raises(NotFound, match="elsewhere"):
         build(bare, Umap(onto="elsewhere"), saes=("new",))
+    with pytest.raises(InvalidInput, match="their own map"):
+        build(drawn(), Umap(onto="old"), saes=("old",))
     with pytest.raises(InvalidInput, match=r"min_dist 0\.02, asked for: 0\.1"):
         build(drawn(), Umap(onto="old", min_dist=0.1), saes=("new",))
 

@@ -196,6 +196,8 @@ class Umap(Analysis):
         self, sae: SAE, weights: Weights, rows: npt.NDArray[np.int64], progress: Progress
     ) -> tuple[Mapping[int, Array], list[dict[str, Any]]]:
         """Return positions of the features with a direction on the maps of another SAE, and how well they fit there."""
+        if self.onto == sae.name:
+            raise InvalidInput(f"The features of SAE '{sae.name}' cannot be placed on their own map")
         other = sae.atlas.sae(self.onto)
         others = directions_of(other, self.of)
         existing = self._existing(other, others)

@@ -30,6 +30,8 @@ class Feature:
         self.id = id
 
     def __repr__(self) -> str:
+        if not self.sae.has_activations:
+            return f"Feature({self.sae.name}/{self.id}, no activations)"
         return f"Feature({self.sae.name}/{self.id}, listed at {self.sae.activations.count(self.id):,} rows)"
 
     def arrays(self, *, listed: bool = False) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
