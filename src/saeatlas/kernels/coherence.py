@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from saeatlas.kernels.pair_similarity import jaccard
 from saeatlas.kernels.splitmix import GAMMA, scrambled
 
 __all__ = [
@@ -175,31 +176,13 @@ def _nearest_in_space(positions: Floats, k: int) -> Ids:
 
 
 @njit(cache=True, nogil=True)
-def _jaccard(indptr: npt.NDArray[np.int64], words: Ids, one: int, other: int) -> float:
-    a, a_stop = indptr[one], indptr[one + 1]
-    b, b_stop = indptr[other], indptr[other + 1]
-    either = a_stop - a + b_stop - b
-    both = 0
-    while a < a_stop and b < b_stop:
-        if words[a] == words[b]:
-            both += 1
-            a += 1
-            b += 1
-        elif words[a] < words[b]:
-            a += 1
-        else:
-            b += 1
-    return float(both / (either - both))
-
-
-@njit(cache=True, nogil=True)
 def _mean_similarity(indptr: npt.NDArray[np.int64], words: Ids, near: Ids, order: Ids) -> float:
     """Return the mean similarity of neighbours when place i holds text order[i]."""
     n, k = near.shape
     total = 0.0
     for i in range(n):
         for j in range(k):
-            total += _jaccard(indptr, words, order[i], order[near[i, j]])
+            total += jaccard(indptr, words, order[i], order[near[i, j]])
     return float(total / (n * k))
 
 
@@ -211,7 +194,7 @@ def _sums_by_text(indptr: npt.NDArray[np.int64], words: Ids, near: Ids) -> tuple
     for i in range(n):
         for j in range(k):
             other = near[i, j]
-            found = _jaccard(indptr, words, i, other)
+            found = jaccard(indptr, words, i, other)
             total[i] += found
             total[other] += found
             count[i] += 1
@@ -231,14 +214,14 @@ def _neighbourhoods(
         state = scrambled(scrambled(seed) + np.uint64(i))
         own = 0.0
         for j in range(k):
-            own += _jaccard(indptr, words, i, near[i, j])
+            own += jaccard(indptr, words, i, near[i, j])
         mean, squares, as_large, draws = 0.0, 0.0, 0, 0
         while draws < n_draws and (draws < LEAST_DRAWS or as_large < _ENOUGH):
             total = 0.0
             for j in range(k):
                 state += GAMMA
                 chosen[j] = _another(scrambled(state), n, i, chosen, j)
-                total += _jaccard(indptr, words, i, chosen[j])
+                total += jaccard(indptr, words, i, chosen[j])
             draws += 1
             # Sums of the same fractions in another order may differ in the last bit; they are one number.
             as_large += total >= own - 1e-12

@@ -17,6 +17,7 @@ __all__ = [
     "PairCosines",
     "cross_cosines",
     "cross_jaccard",
+    "jaccard",
     "pair_cosines",
     "pair_jaccard",
     "unit_vectors",
@@ -24,6 +25,8 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+Ids = npt.NDArray[Any]
+"""Whole numbers of any width."""
 
 _NUMBERS_AT_ONCE = 4_000_000
 
@@ -178,7 +181,8 @@ def _parts(places: Int64, numbers: int) -> Iterator[Int64]:
 
 
 @njit(cache=True, nogil=True)
-def _jaccard(indptr: Int64, ids: Int64, one: int, other: int) -> float:
+def jaccard(indptr: Int64, ids: Ids, one: int, other: int) -> float:
+    """Return the Jaccard similarity of two of many sets, whose members ascend; 1 for two empty ones."""
     i, end = indptr[one], indptr[one + 1]
     j, other_end = indptr[other], indptr[other + 1]
     total = (end - i) + (other_end - j)
@@ -205,7 +209,7 @@ def _pair_jaccard(groups: Int64, indptr: Int64, ids: Int64) -> Floats:
         total = 0.0
         for one in range(low, high):
             for other in range(one + 1, high):
-                total += _jaccard(indptr, ids, one, other)
+                total += jaccard(indptr, ids, one, other)
         out[group] = total / (n * (n - 1) // 2)
     return out
 
@@ -222,6 +226,6 @@ def _cross_jaccard(groups: Int64, indptr: Int64, ids: Int64, first: Int64, secon
         total = 0.0
         for one in range(low, high):
             for other in range(other_low, other_high):
-                total += _jaccard(indptr, ids, one, other)
+                total += jaccard(indptr, ids, one, other)
         out[pair] = total / n
     return out
