@@ -171,6 +171,27 @@ def test_sweep_gives_an_sae_for_each_layer(tmp_path: Path) -> None:
     assert [(one.sae, one.survey(SILENT).identity.layer) for one in sweep.expand()] == [("toy-2", 2), ("toy-5", 5)]
 
 
+@pytest.mark.parametrize("l0", ["82", "canonical", "x"])
+def test_l0_is_refused_where_the_source_has_one_sae_only(tmp_path: Path, l0: str) -> None:
+    with pytest.raises(InvalidInput, match=f"L0 '{l0}' is chosen"):
+        imported(saelens_directory(tmp_path / "s"), sae="s", l0=l0)
+
+
+def test_l0_that_contradicts_the_path_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "gemma-scope-2b-pt-res" / "layer_3" / "width_16k" / "average_l0_59"
+    folder.mkdir(parents=True)
+    np.savez(folder / "params.npz", **gemma_arrays())
+    assert imported(folder, sae="s", l0="59")[1].n_features
+    with pytest.raises(InvalidInput, match=r"L0 '82' is chosen.*average_l0_59"):
+        imported(folder, sae="s", l0="82")
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, float("nan"), float("inf")])
+def test_scaling_factor_that_is_none_is_an_error_of_the_call(tmp_path: Path, factor: float) -> None:
+    with pytest.raises(InvalidInput, match="scaling"):
+        SaeWeights(str(saelens_directory(tmp_path / "s")), sae="s", scaling_factor=factor).survey(SILENT)
+
+
 def test_sweep_over_one_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="named 'toy'") as caught:
         SaeWeights("x-{layer}", sae="toy", layers="0-3").expand()

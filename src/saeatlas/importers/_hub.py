@@ -218,6 +218,7 @@ def _locate(source: str, choice: Choice, hub: Hub) -> Located:
             files = tuple(file for file in listing.files if file.path == chosen.path)
             return Located(address.repository, chosen.path, Listing(listing.commit, files), chosen.notes)
         _refuse_layer(source, choice)
+    _refuse_l0(address.path, choice)
     beside = [file for file in listing.files if file.path.rpartition("/")[0] == folder]
     wanted = tuple(file for file in beside if _is_wanted(file, address.path if is_file else ""))
     if not any(file.path.endswith(_WEIGHTS) for file in wanted):
@@ -236,12 +237,14 @@ def _local(source: str, choice: Choice) -> Resolved:
     if _LAYER in source or not path.is_dir() or any(file.suffix in _WEIGHTS for file in path.iterdir()):
         if _LAYER not in source:
             _refuse_layer(source, choice)
+        _refuse_l0(str(path), choice)
         return Resolved(path, "", str(path))
     whole = path.resolve()
     chosen = choose((file.as_posix() for file in whole.rglob("params.npz")), whole.as_posix(), choice, whole.name)
     if chosen:
         return Resolved(path / Path(chosen.path).relative_to(whole), "", str(path), chosen.notes)
     _refuse_layer(source, choice)
+    _refuse_l0(source, choice)
     return Resolved(path, "", source)
 
 
@@ -251,6 +254,16 @@ def _refuse_layer(source: str, choice: Choice) -> None:
         raise InvalidInput(
             f"A layer is chosen, and the source has one SAE only: '{source}'",
             hint=f"Put '{_LAYER}' where the number of the layer stands in the path, or choose no layer.",
+        )
+
+
+def _refuse_l0(path: str, choice: Choice) -> None:
+    """Refuse an L0 where nothing depends on it, unless it is the one that the path names."""
+    named = re.search(r"average_l0_(\d+)", path)
+    if choice.l0 and choice.l0 != (named and named[1]):
+        raise InvalidInput(
+            f"L0 '{choice.l0}' is chosen, and the source has one SAE only: '{path}'",
+            hint="Leave --l0 out, or give the folder that has the SAEs of all L0s.",
         )
 
 

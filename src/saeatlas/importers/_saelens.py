@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -156,12 +156,10 @@ def _scale(config: SaeLensConfig, directory: Path, said: float | None) -> tuple[
     """Return the factor of the input where it is known and counts, and notes."""
     path = directory / _SCALER
     stated = read_json(path, "scale of the input").get("scaling_factor") if path.exists() else None
-    for value in (stated, said):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value is not None and not (is_number and math.isfinite(value) and value > 0):
-            raise SourceError(
-                f"The scaling factor must be a number above 0, found: {value!r:.60}", hint=f"See '{path}'."
-            )
+    if stated is not None and not _is_factor(stated):
+        raise SourceError(f"The scaling factor must be a number above 0, found: {stated!r:.60}", hint=f"See '{path}'.")
+    if said is not None and not _is_factor(said):
+        raise InvalidInput(f"The scaling factor must be a number above 0, found: {said!r:.60}")
     if config.encoding["normalize_activations"] != "expected_average_only_in":
         if said is not None:
             raise InvalidInput(
@@ -182,6 +180,11 @@ def _scale(config: SaeLensConfig, directory: Path, said: float | None) -> tuple[
         "its weights are imported, and encoding with them will be an error"
     )
     return (None, (note,)) if found is None else (float(found), ())
+
+
+def _is_factor(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 < cast("float", value) < math.inf
 
 
 def _whitening(config: SaeLensConfig, directory: Path) -> _Whitening | None:
