@@ -197,6 +197,14 @@ def test_baseline_is_over_all_documents_and_not_over_active_ones(tmp_path: Path)
     assert line["q"] < 1e-6
 
 
+def test_spread_that_is_too_large_to_compute_is_missing(tmp_path: Path) -> None:
+    texts = [["stealth", "a"], ["a", "b"]] * 4
+    found = compare(tmp_path, HEAD + UNARY, texts, 1e200 * np.arange(1.0, 9.0)[:, None])
+    (line,), level = found["data"], of_level(found, "stealth", None)
+    assert (line["mean_present"], line["delta_low"], line["delta_high"]) == (4e200, None, None)
+    assert (level["mean"], level["std"], level["mean_low"], level["mean_high"]) == (4e200, None, None, None)
+
+
 def test_documents_that_break_the_encoding_are_counted(tmp_path: Path) -> None:
     texts = [["speed_3"], ["speed_6"], ["speed_3", "speed_12"], ["speed_3", "speed_6", "speed_12"], ["a"]]
     assert compare(tmp_path, LADDER, texts, np.ones((5, 1)))["families"][0]["n_irregular"] == 2

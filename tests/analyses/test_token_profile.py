@@ -214,6 +214,12 @@ def test_token_seen_once_keeps_its_line_without_a_spread() -> None:
     assert (b["count"], b["mean"], b["std"], b["cv"]) == (1, 1.0, None, None)
 
 
+def test_spread_that_is_too_large_to_compute_is_missing() -> None:
+    texts = [["a", "a", "b"]]
+    (a, _) = profile(texts, fire(texts, 0, 1, 2) * np.array([[1e200], [3e200], [1e200]]))["tokens"]
+    assert (a["count"], a["mean"], a["std"], a["cv"]) == (2, 2e200, None, None)
+
+
 def test_window_reaches_as_far_right_as_left() -> None:
     # A window of 5 that was cut as [p - 2, p + 2) had 4 tokens and left out the neighbour p + 2.
     texts = [list("vwpyz"), list("vwpyz")]

@@ -36,10 +36,10 @@ def block_entries(sae: SAE) -> int:
 
 
 def nullable(numbers: npt.NDArray[np.float64]) -> pa.Array:
-    """Return numbers as an Arrow array in which NaN, an undefined number, is null."""
+    """Return numbers as an Arrow array in which NaN, an undefined number, and what was too large to compute is null."""
     import pyarrow as pa
 
-    return pa.array(numbers, pa.float64(), mask=np.isnan(numbers))
+    return pa.array(numbers, pa.float64(), mask=~np.isfinite(numbers))
 
 
 def check_whole(plugin: Any, **least_and_most: tuple[int, int]) -> None:  # noqa: ANN401  # any dataclass

@@ -94,8 +94,10 @@ def add_up(cells: Cells) -> Cells:
     whole, total = n.sum(axis=1, keepdims=True), cells.sum.sum(axis=1, keepdims=True)
     mean = total / np.maximum(whole, 1)
     own = np.where(n > 0, cells.sum / np.maximum(n, 1), 0.0)
-    squares = (cells.squares + n * (own - mean) ** 2).sum(axis=1, keepdims=True)
-    squares[squares <= whole * (whole * _EPSILON * mean) ** 2] = 0.0
+    # Squares of float64 values beyond 1e154 overflow: what they belong to is then undefined.
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = (cells.squares + n * (own - mean) ** 2).sum(axis=1, keepdims=True)
+        squares[squares <= whole * (whole * _EPSILON * mean) ** 2] = 0.0
     return Cells(whole, cells.n_active.sum(axis=1, keepdims=True), total, squares)
 
 
@@ -130,7 +132,7 @@ def welch_interval(one: Cells, other: Cells) -> tuple[Floats, Floats]:
     """
     difference = one.mean - other.mean
     n1, n2 = (np.broadcast_to(cells.n_documents, difference.shape) for cells in (one, other))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         part1, part2 = one.std**2 / n1, np.broadcast_to(other.std**2 / other.n_documents, difference.shape)
         variance = part1 + part2
         degrees = variance**2 / (part1**2 / (n1 - 1) + part2**2 / (n2 - 1))
