@@ -145,6 +145,26 @@ def test_parts_of_another_identity_are_refused() -> None:
     assert error.value.kind == "identity-mismatch"
 
 
+def test_facts_that_nothing_else_relies_on_are_replaced_with_the_parts() -> None:
+    store = empty()
+    import_parts(store, PartsImporter(sae="bare", data=make_parts(20)))
+    with pytest.raises(Conflict):
+        import_parts(store, OtherFacts(sae="bare", data=make_parts(15, seed=1)))
+    import_parts(store, OtherFacts(sae="bare", data=make_parts(15, seed=1)), replace=True)
+    sae = opened(store).sae()
+    assert (sae.identity.model, sae.n_features) == ("another", 15)
+
+
+def test_facts_stay_where_something_else_of_the_sae_relies_on_them() -> None:
+    store = empty()
+    import_parts(store, PartsImporter(sae="bare", data=make_parts(20)))
+    before = head(store)
+    with pytest.raises(Conflict) as error:
+        import_parts(store, OtherFacts(sae="bare", data=replace(make_parts(15), texts=())), replace=True)
+    assert error.value.kind == "identity-mismatch"
+    assert head(store) == before
+
+
 class Breaks(PartsImporter):
     """Fails at its second part."""
 

@@ -104,6 +104,8 @@ class PartsChange:
     n_features: int | None
     outputs: frozenset[str]
     replace: bool
+    replaced: SaeIdentity | None = None
+    """Facts that go with the parts that are replaced, as nothing else of the SAE is there; None where they stay."""
 
     def prepare(self, store: Store, entries: Mapping[str, Entry]) -> dict[str, Entry]:
         """Show the entries as they are."""
@@ -113,7 +115,8 @@ class PartsChange:
     def admit(self, store: Store, entries: Mapping[str, Entry], made: Mapping[str, Entry]) -> None:
         """Refuse another width, other facts, or other data under names that are taken."""
         there = stored_identity(store, entries, self.identity.name)
-        if there and merge_identities(there, self.identity) != self.identity:
+        is_free = there == self.replaced and not _others(entries, self.identity.name, self.outputs)
+        if there and not is_free and merge_identities(there, self.identity) != self.identity:
             raise Conflict(
                 f"Another writer stated new facts about SAE '{self.identity.name}' during this import",
                 hint="Run the import again: finished work is kept.",
@@ -162,6 +165,12 @@ class PartsChange:
                 )
 
 
+def _others(entries: Mapping[str, Entry], sae: str, outputs: frozenset[str]) -> bool:
+    """Whether an SAE has activations, or parts that are not among the outputs."""
+    prefixes = (f"sae/{sae}/segment/", f"sae/{sae}/imported/")
+    return any(name.startswith(prefixes) and name not in outputs for name in entries)
+
+
 def _widths(store: Store, entries: Mapping[str, Entry], sae: str) -> dict[str, int]:
     """Return for all that the atlas has of an SAE the largest id named and one."""
     from saeatlas.atlas.currency import read_segments
@@ -196,10 +205,13 @@ def prepare_parts(store: Store, importer: SaeImporter, progress: Progress, *, re
         progress.say(note)
     entries = head(store).entries
     there = stored_identity(store, entries, importer.sae)
-    identity = merge_identities(there, _as_known(survey.identity, there)) if there else survey.identity
     steps = [PartStep(importer, part) for part in survey.parts]
     outputs = frozenset({step.output for step in steps} | {f"sae/{importer.sae}/identity"})
-    change = PartsChange(identity, survey.n_features, outputs, replace_old)
+    replaced = there if replace_old and not _others(entries, importer.sae, outputs) else None
+    identity = survey.identity
+    if there is not None and there != replaced:
+        identity = merge_identities(there, _as_known(survey.identity, there))
+    change = PartsChange(identity, survey.n_features, outputs, replace_old, replaced)
     change.admit(store, entries, {})
     return PreparedParts((IdentityStep(identity), *steps), change, survey)
 
@@ -228,7 +240,8 @@ def import_parts(
     atlas
         Atlas or store to import into; of an atlas, the newest commit counts.
     replace
-        Whether parts of the same names may be replaced; another identity is refused all the same.
+        Whether parts of the same names may be replaced. Another identity is refused all the same, unless nothing else
+        of the SAE is there: then the facts are replaced with the parts that stated them.
 
     Raises
     ------
