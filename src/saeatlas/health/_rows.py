@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from saeatlas.kernels.counted import active_per_row
+
 if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
     from saeatlas.progress import Progress
@@ -58,8 +60,7 @@ def row_counts(sae: SAE, progress: Progress) -> RowCounts:
 def _count(sae: SAE, progress: Progress) -> RowCounts:
     rows, first = np.zeros(1, np.int64), np.full(1, -1, np.int64)
     for block in sae.activations.row_blocks(_MAX_LISTED, progress):
-        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(block.values > 0, dtype=np.int64)])
-        active = before[block.indptr[1:]] - before[block.indptr[:-1]]
+        active = active_per_row(block.indptr, block.values)
         found, where, counts = np.unique(active, return_index=True, return_counts=True)
         more = int(found[-1]) + 1 - rows.size if found.size else 0
         if more > 0:
