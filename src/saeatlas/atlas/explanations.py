@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["explanation_facts", "explanation_sets", "explanations_of"]
+__all__ = ["explanation_facts", "explanation_sets", "explanations_of", "first_texts"]
 
 
 def explanation_sets(sae: SAE) -> tuple[str, ...]:
@@ -62,6 +62,14 @@ def explanations_of(sae: SAE) -> pl.LazyFrame:
             )
         )
     return pl.concat(frames)
+
+
+def first_texts(explanations: pl.LazyFrame) -> dict[int, str]:
+    """Return the first text of each feature that some lines of `explanations_of` explain."""
+    found: dict[int, str] = {}
+    for feature, text in explanations.select("feature", "text").collect().iter_rows():
+        found.setdefault(feature, text)
+    return found
 
 
 def _logical(sae: SAE, name: str) -> str:

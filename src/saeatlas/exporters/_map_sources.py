@@ -98,7 +98,7 @@ def labels_of(sae: SAE, labels: str) -> tuple[str, dict[int, str]]:
     """
     import polars as pl
 
-    from saeatlas.atlas.explanations import explanation_facts, explanation_sets
+    from saeatlas.atlas.explanations import explanation_facts, explanation_sets, first_texts
 
     known = explanation_sets(sae)
     if labels == "-" or not (labels or known):
@@ -111,11 +111,7 @@ def labels_of(sae: SAE, labels: str) -> tuple[str, dict[int, str]]:
             )
         labels = known[0] if len(known) == 1 else _IMPORTED_LABELS
     explanation_facts(sae, labels)
-    table = sae.explanations.filter(pl.col("set") == labels).select("feature", "text").collect()
-    found: dict[int, str] = {}
-    for feature, text in table.iter_rows():
-        found.setdefault(feature, text)
-    return labels, found
+    return labels, first_texts(sae.explanations.filter(pl.col("set") == labels))
 
 
 def _imported(sae: SAE) -> Drawn:

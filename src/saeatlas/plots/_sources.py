@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from saeatlas.atlas.explanations import first_texts
 from saeatlas.errors import NotFound
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ def text_of(sae: SAE, feature: int) -> str:
     """Return the first explanation of a feature, or '' when it has none."""
     import polars as pl
 
-    found = sae.explanations.filter(pl.col("feature") == feature).select("text").head(1).collect()
-    return str(found["text"][0]).strip() if found.height else ""
+    return first_texts(sae.explanations.filter(pl.col("feature") == feature)).get(feature, "").strip()
 
 
 def words_for(sae: SAE, features: Iterable[int], n_tokens: int = 3) -> dict[int, str]:
@@ -74,8 +74,8 @@ def words_for(sae: SAE, features: Iterable[int], n_tokens: int = 3) -> dict[int,
     import polars as pl
 
     wanted = sorted(set(features))
-    lines = sae.explanations.filter(pl.col("feature").is_in(wanted)).select("feature", "text").collect()
-    found = {feature: text.strip() for feature, text in reversed(list(lines.iter_rows()))}
+    said = first_texts(sae.explanations.filter(pl.col("feature").is_in(wanted)))
+    found = {feature: text.strip() for feature, text in said.items()}
     table = sae.table("top-tokens")
     if table is not None:
         found = _tokens(table, wanted, n_tokens) | found
