@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from saeatlas.pipeline.importer import Importer
     from saeatlas.pipeline.importing import ImportReport
     from saeatlas.pipeline.sae_importer import SaeImporter
+    from saeatlas.settings import Settings
 
 __all__ = ["GROUP", "command", "import_parts_with", "import_with"]
 
@@ -54,18 +55,13 @@ def import_with(
     as_json: AsJson = False,
 ) -> None:
     """Import a source in one commit; finished work of an interrupted run is reused."""
-    from saeatlas.cli.render.plans import write_plan
     from saeatlas.cli.render.progress import shown_progress
-    from saeatlas.cli.target import open_or_create, store_to_plan_in
-    from saeatlas.pipeline.build import plan_build
+    from saeatlas.cli.target import open_or_create
     from saeatlas.pipeline.importing import import_source
 
     settings = settings_for(jobs)
     if plan:
-        with shown_progress() as progress:
-            store = store_to_plan_in(atlas)
-            found = plan_build(store, importer, settings=settings, progress=progress, replace=replace)
-        write_plan(found, as_json=as_json)
+        _show_plan([importer], atlas, settings, replace_old=replace, as_json=as_json)
         return
     with shown_progress() as progress:
         opened = open_or_create(atlas, lambda: importer.survey(progress))
@@ -89,24 +85,33 @@ def import_parts_with(
 ) -> int:
     """Import weights, a map or explanations of an SAE, or of one SAE for each layer."""
     from saeatlas.cli.part_imports import import_each, write_outcomes
-    from saeatlas.cli.render.plans import write_plan
     from saeatlas.cli.render.progress import shown_progress
-    from saeatlas.cli.target import open_or_create, store_to_plan_in
-    from saeatlas.pipeline.build import plan_build
+    from saeatlas.cli.target import open_or_create
 
     settings = settings_for(jobs)
-    importers_ = importer.expand()
-    with shown_progress() as progress:
-        if plan:
-            store = store_to_plan_in(atlas)
-            found = plan_build(store, *importers_, settings=settings, progress=progress, replace=replace)
-        else:
-            opened = open_or_create(atlas, lambda: importers_[0].survey(progress))
-            outcomes = import_each(opened, importers_, settings, progress, replace_old=replace)
+    each = importer.expand()
     if plan:
-        write_plan(found, as_json=as_json)
+        _show_plan(each, atlas, settings, replace_old=replace, as_json=as_json)
         return 0
+    with shown_progress() as progress:
+        opened = open_or_create(atlas, lambda: each[0].survey(progress))
+        outcomes = import_each(opened, each, settings, progress, replace_old=replace)
     return write_outcomes(outcomes, opened.url, as_json=as_json)
+
+
+def _show_plan(
+    each: Sequence[Importer | SaeImporter], atlas: str, settings: Settings, *, replace_old: bool, as_json: bool
+) -> None:
+    """Write what the imports would do."""
+    from saeatlas.cli.render.plans import write_plan
+    from saeatlas.cli.render.progress import shown_progress
+    from saeatlas.cli.target import store_to_plan_in
+    from saeatlas.pipeline.build import plan_build
+
+    with shown_progress() as progress:
+        store = store_to_plan_in(atlas)
+        found = plan_build(store, *each, settings=settings, progress=progress, replace=replace_old)
+    write_plan(found, as_json=as_json)
 
 
 def _write_report(report: ImportReport, url: str) -> None:
