@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from saeatlas.pipeline.run import Ran
     from saeatlas.pipeline.step import Step
 
-__all__ = ["run_steps", "settings_for", "write_ran"]
+__all__ = ["run_steps", "settings_for"]
 
 
 def settings_for(jobs: int) -> Settings:
@@ -42,10 +42,10 @@ def run_steps(
         n_values = n_values_of(atlas.store, atlas.entries, steps)
         job = Job(message=message, settings=settings, progress=progress, n_values=n_values)
         ran = execute(atlas.store, steps, job)
-    write_ran(ran, as_json=as_json)
+    _write_ran(ran, as_json=as_json)
 
 
-def write_ran(ran: Ran, *, as_json: bool) -> None:
+def _write_ran(ran: Ran, *, as_json: bool) -> None:
     """Write one line for each artifact: made or reused, time, size."""
     from saeatlas.cli.render.numbers import bytes_text, seconds_text
     from saeatlas.cli.render.screen import write_json
