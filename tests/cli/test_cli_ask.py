@@ -166,6 +166,11 @@ def test_examples_are_the_strongest_with_context(cli: Run, atlas: Path, source: 
     assert {example["metadata"]["stars"] for example in found} == {1}
 
 
+def test_no_examples_asked_for_is_not_a_feature_that_never_fires(cli: Run, atlas: Path) -> None:
+    code, _, err = cli("feature", "examples", "tiny/3", "--n", 0)
+    assert (code, err) == (0, "")
+
+
 def test_examples_mark_what_the_model_could_not_see(cli: Run, atlas: Path) -> None:
     example = ask(cli, "feature", "examples", "tiny/3", "--n", 1)["examples"][0]
     seen = {token["position"]: token["visible"] for token in example["tokens"]}

@@ -39,6 +39,6 @@ def command(  # noqa: PLR0913 Each is a question of its own, all but one by name
         records = [example_record(example) for example in found]
         write_json({"sae": feature.sae.name, "feature": feature.id, "pick": pick, "examples": records})
         return
-    if not found:
+    if not found and n:
         say("The feature is active at no row.")
     write_examples(found)
