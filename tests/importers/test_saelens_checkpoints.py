@@ -314,6 +314,12 @@ def test_sparsity_that_cannot_be_is_refused(tmp_path: Path, bad: float, size: in
         survey_notes(directory)
 
 
+@pytest.mark.parametrize("metadata", ["blocks.3", 3, ["blocks.3"]])
+def test_metadata_that_is_no_object_is_refused(tmp_path: Path, metadata: object) -> None:
+    with pytest.raises(SourceError, match="'metadata' must be an object"):
+        SaeWeights(str(saelens_directory(tmp_path / "s", cfg={**CFG, "metadata": metadata})), sae="s").survey(SILENT)
+
+
 def test_tied_temporal_has_no_encoder(tmp_path: Path) -> None:
     changed = {"architecture": "temporal", **ARCHITECTURES["temporal"]}
     tensors = {**state_dict("temporal"), "W_enc": np.zeros((D, N), np.float32)}

@@ -240,7 +240,9 @@ def _local(source: str, choice: Choice) -> Resolved:
         _refuse_l0(str(path), choice)
         return Resolved(path, "", str(path))
     whole = path.resolve()
-    chosen = choose((file.as_posix() for file in whole.rglob("params.npz")), whole.as_posix(), choice, whole.name)
+    chosen = choose(
+        (file.as_posix() for file in whole.rglob("params.npz")), whole.as_posix(), choice, whole.name or str(whole)
+    )
     if chosen:
         return Resolved(path / Path(chosen.path).relative_to(whole), "", str(path), chosen.notes)
     _refuse_layer(source, choice)

@@ -84,7 +84,9 @@ def read_saelens_config(path: Path) -> SaeLensConfig:
         )
     record = read_json(path, "configuration of the SAE")
     nested = record.get("metadata")
-    merged = dict(nested) if isinstance(nested, dict) else {}
+    if not (nested is None or isinstance(nested, dict)):
+        raise _Members(record, path).wrong("metadata", "an object")
+    merged = dict(nested or {})
     # What stands at the top is how the SAE encodes; the rest is about its training.
     merged |= {_RENAMED.get(name, name): value for name, value in record.items() if name != "metadata"}
     members = _Members(merged, path)
