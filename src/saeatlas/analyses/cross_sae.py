@@ -10,8 +10,8 @@ import numpy as np
 
 from saeatlas.analyses._active_rows import ActiveBlocks, pair_bytes, row_bytes
 from saeatlas.analyses._columns import check_whole, nullable
+from saeatlas.analyses._cross_sae_matches import MatchLists, merged
 from saeatlas.analyses._directions import directions_of, search_bytes
-from saeatlas.analyses._match_lists import MatchLists, merged
 from saeatlas.errors import InvalidInput
 from saeatlas.extras import require
 from saeatlas.pipeline.analysis import Analysis, Axis

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from saeatlas.analyses._columns import block_entries, blocks, check_whole, nullable
+from saeatlas.analyses._pagerank_graphs import Graph, Mode, make_graphs
 from saeatlas.analyses._token_family_file import PATTERN, Families, check_pattern, read_families
-from saeatlas.analyses._token_graphs import Graph, Mode, make_graphs
 from saeatlas.analyses._token_sets import Pool, needed_tokens, pooled, token_sets, token_sets_bytes
 from saeatlas.errors import InvalidInput, NotFound
 from saeatlas.pipeline.analysis import Analysis, Axis

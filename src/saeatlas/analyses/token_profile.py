@@ -10,7 +10,7 @@ import numpy as np
 
 from saeatlas.analyses._columns import block_entries, blocks, check_whole, nullable
 from saeatlas.analyses._token_contexts import CONTEXTS_AT_ONCE
-from saeatlas.analyses._token_ngrams import NgramWanted, ngram_batches, ngram_schema
+from saeatlas.analyses._token_profile_ngrams import NgramWanted, ngram_batches, ngram_schema
 from saeatlas.analyses._token_sets import document_frequency, document_frequency_bytes, needed_tokens
 from saeatlas.errors import InvalidInput
 from saeatlas.pipeline.analysis import Analysis, Axis

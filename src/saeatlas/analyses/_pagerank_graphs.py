@@ -16,7 +16,7 @@ from saeatlas.errors import SourceError
 if TYPE_CHECKING:
     from saeatlas.kernels.pagerank import NodeSets, Settings
 
-__all__ = ["Graph", "Mode", "family_sets", "make_graphs"]
+__all__ = ["Graph", "Mode", "make_graphs"]
 
 Mode = Literal["raw", "level", "family"]
 """'raw': tokens that all weigh 1; 'level': tokens by the weight of their level; 'family': families by their highest."""
@@ -75,7 +75,7 @@ def make_graphs(
             # Nothing leads to a token that weighs nothing: all of them share the least score, which says nothing.
             nodes = NodeSets(sets.indptr, sets.tokens, weight[sets.tokens], is_hidden | (weight == 0))
             if mode == "family":
-                indptr, members, highest = family_sets(sets, of_tokens.family, weight)
+                indptr, members, highest = _family_sets(sets, of_tokens.family, weight)
                 nodes = NodeSets(indptr, members, highest, np.zeros(len(family_names), np.bool_))
                 labels = family_names
         found.append(Graph(mode, nodes, labels, corpus_pagerank(nodes, settings)))
@@ -92,7 +92,7 @@ def _refuse_negative(weight: npt.NDArray[np.float64], names: Sequence[str]) -> N
         )
 
 
-def family_sets(
+def _family_sets(
     sets: TokenSets, family: npt.NDArray[np.int32], number: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.float64]]:
     """Return the families of every document, ascending, and the largest number among the tokens of each there.
