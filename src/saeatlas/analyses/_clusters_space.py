@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from saeatlas.progress import Progress
 
-__all__ = ["AllPairs", "NearestPairs", "Space", "nearest_neighbors"]
+__all__ = ["AllPairs", "NearestPairs", "Space"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -122,7 +122,7 @@ class NearestPairs(Space):
         lonely = np.flatnonzero(inside.sum(axis=1) < least)
         if lonely.size:
             vectors = self.vectors[members]
-            found, distances = nearest_neighbors(vectors, lonely, min(least, members.size - 1))
+            found, distances = _nearest_neighbors(vectors, lonely, min(least, members.size - 1))
             edges.append((np.repeat(lonely, found.shape[1]), found.ravel(), distances.ravel()))
         graph = _symmetric(members.size, *(np.concatenate(part) for part in zip(*edges, strict=True)))
         return _connected(graph, self.vectors[members])
@@ -133,14 +133,14 @@ def _all_nearest(vectors: npt.NDArray[Any], k: int, progress: Progress, *, are_u
     n = vectors.shape[0]
     with progress.task("nearest neighbours", total=n * (n + 1) / 2 if are_unit else n) as task:
         if not are_unit:
-            return nearest_neighbors(vectors, np.arange(n), k, task.advance)
+            return _nearest_neighbors(vectors, np.arange(n), k, task.advance)
         from saeatlas.kernels.neighbors import nearest
 
         found = nearest(lambda start, stop: vectors[start:stop], n, k, advance=task.advance)
     return found.ids.reshape(n, k), np.sqrt(np.maximum(2.0 - 2.0 * found.cosines, 0.0)).reshape(n, k)
 
 
-def nearest_neighbors(
+def _nearest_neighbors(
     vectors: npt.NDArray[Any], rows: Ints, k: int, advance: Callable[[float], None] | None = None
 ) -> tuple[Ints, Floats]:
     """Return the k nearest of some vectors among all: places [rows, k], nearest first, and Euclidean distances.

@@ -16,7 +16,7 @@ from saeatlas.kernels.ctfidf import class_terms
 if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["FUNCTION_WORDS", "Words", "words_of"]
+__all__ = ["Words", "words_of"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -43,7 +43,7 @@ indicating instance instances mention mentioned mentions neuron neurons occurren
 phrases refer reference references referring related relating specific specifically term terms text texts token tokens
 various word words
 """
-FUNCTION_WORDS = frozenset([*_GRAMMAR.split(), *_OF_ANY_EXPLANATION.split()])
+_FUNCTION_WORDS = frozenset([*_GRAMMAR.split(), *_OF_ANY_EXPLANATION.split()])
 """Words that say nothing about what a cluster is about, and words of all explanations; lower case."""
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
@@ -159,4 +159,4 @@ def _from_texts(sae: SAE, places: dict[str, int]) -> _Entries:
 
 def _is_content(term: str) -> bool:
     term = term.replace("\u2019", "'")
-    return bool(_WORD.fullmatch(term)) and term not in FUNCTION_WORDS and not (len(term) == 1 and term.isascii())
+    return bool(_WORD.fullmatch(term)) and term not in _FUNCTION_WORDS and not (len(term) == 1 and term.isascii())

@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from saeatlas.storage.store import Store
 
 __all__ = [
-    "activations_content",
     "inputs_of",
     "is_of_analysis",
     "present_inputs",
     "read_identity",
     "read_segments",
-    "segment_entries",
 ]
 
 _NEEDS = ("activations", "documents", "tokens", "weights", "map", "explanations")
@@ -32,7 +30,7 @@ _NEEDS = ("activations", "documents", "tokens", "weights", "map", "explanations"
 _MODULUS = 1 << 128
 
 
-def segment_entries(entries: Mapping[str, Entry], sae: str) -> list[Entry]:
+def _segment_entries(entries: Mapping[str, Entry], sae: str) -> list[Entry]:
     """Return the segment entries of one SAE in the order of their logical names."""
     prefix = f"sae/{sae}/segment/"
     return [entries[name] for name in sorted(entries) if name.startswith(prefix)]
@@ -41,7 +39,7 @@ def segment_entries(entries: Mapping[str, Entry], sae: str) -> list[Entry]:
 def read_segments(store: Store, entries: Mapping[str, Entry], sae: str) -> list[tuple[str, SegmentInfo]]:
     """Return path and facts of every segment of one SAE, in row order."""
     found = []
-    for entry in segment_entries(entries, sae):
+    for entry in _segment_entries(entries, sae):
         attributes = load_manifest(store, entry.path).attributes
         found.append((entry.path, SegmentInfo.from_json(attributes)))
     return sorted(found, key=lambda segment: segment[1].first_row)
@@ -63,7 +61,7 @@ def read_identity(store: Store, entries: Mapping[str, Entry], sae: str) -> SaeId
         ) from error
 
 
-def activations_content(segments: Iterable[SegmentInfo], width: int | None) -> str:
+def _activations_content(segments: Iterable[SegmentInfo], width: int | None) -> str:
     """Return what identifies the activations of an SAE, whatever the codec, value type or borders of segments.
 
     A fingerprint covers the listed entries only, so the numbers of rows and features join it: more silent
@@ -122,7 +120,7 @@ def _content_of(store: Store, entries: Mapping[str, Entry], sae: str, need: str)
         return _content_of(store, entries, other, inner)
     if need == "activations":
         identity = read_identity(store, entries, sae)
-        return activations_content(_infos(store, entries, sae), identity.width if identity else None)
+        return _activations_content(_infos(store, entries, sae), identity.width if identity else None)
     if need in {"documents", "tokens"}:
         corpus = _infos(store, entries, sae)[0].corpus
         return _listed(entries, f"corpus/{corpus}/{need}", f"Corpus '{corpus}' has no {need}", f"Import the {need}.")

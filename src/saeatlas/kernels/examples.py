@@ -12,7 +12,7 @@ from numba import njit
 from saeatlas.kernels.splitmix import mixed
 from saeatlas.kernels.stats import Counts, SortedActive, Values, float32_or_64
 
-__all__ = ["PICKS", "Picks", "Quota", "feature_salts", "pick_examples"]
+__all__ = ["PICKS", "Picks", "Quota", "pick_examples"]
 
 PICKS = ("top", "quantile", "random")
 """The ways to choose, in the order of their numbers."""
@@ -80,7 +80,7 @@ def pick_examples(
     Holds 8 bytes per chosen entry while choosing and 25 to 70 for the answer; no copy of the values.
     """
     indptr, values = np.ascontiguousarray(indptr, np.int64), float32_or_64(values)
-    salts = feature_salts(quota.seed, first_feature, indptr.size - 1)
+    salts = _feature_salts(quota.seed, first_feature, indptr.size - 1)
     n_top = np.minimum(active.n_active, quota.top)
     top = np.empty(int(n_top.sum()), np.int64)
     _pick_top(indptr, values, active.indptr, active.values, n_top, top)
@@ -98,7 +98,7 @@ def pick_examples(
     return Picks(feature[order] + first_feature, pick_of[order], stratum[order], rank[order], entry[order])
 
 
-def feature_salts(seed: int, first_feature: int, n_features: int) -> npt.NDArray[np.uint64]:
+def _feature_salts(seed: int, first_feature: int, n_features: int) -> npt.NDArray[np.uint64]:
     """Return a random number for each pick and feature, uint64 [3, n_features], from the seed and the feature id."""
     features = np.arange(first_feature, first_feature + n_features, dtype=np.uint64)
     own = mixed(mixed(np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64)) ^ features)

@@ -17,13 +17,13 @@ from saeatlas.pipeline.picture import ThemeName
 if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
 
-__all__ = ["HASH_SALT", "MILLIMETRE", "POINT", "THEMES", "Theme", "ramp", "settings_of", "shade", "theme_of"]
+__all__ = ["MILLIMETRE", "POINT", "THEMES", "Theme", "ramp", "settings_of", "shade", "theme_of"]
 
 MILLIMETRE = 1 / 25.4
 """In inches, the unit of figures."""
 POINT = 1 / 72
 """In inches."""
-HASH_SALT = "saeatlas"
+_HASH_SALT = "saeatlas"
 """Names within an SVG are made from this instead of a random number."""
 _STEPS = 256
 _DEEPEST = 0.55
@@ -171,7 +171,7 @@ _FIXED: dict[str, Any] = {
     "pdf.fonttype": 42,
     # Outlines: an SVG cannot carry a font that all programs use.
     "svg.fonttype": "path",
-    "svg.hashsalt": HASH_SALT,
+    "svg.hashsalt": _HASH_SALT,
     # A token may hold dollars; they are no mathematics.
     "text.parse_math": False,
     "text.usetex": False,
