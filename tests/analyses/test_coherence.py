@@ -196,3 +196,10 @@ def test_memory_stays_within_the_bound() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < Coherence().peak_bytes(atlas.sae()) - 300_000_000
+
+
+def test_labels_that_all_read_alike_cannot_be_judged() -> None:
+    texts = tuple((feature, "mentions of cities") for feature in range(64))
+    line = result(atlas_of(texts=texts, positions=places(64)))
+    assert (line["observed"], line["expected"], line["z"]) == (1.0, 1.0, None)
+    assert line["verdict"] == "suspect"

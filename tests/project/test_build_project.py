@@ -45,9 +45,10 @@ def edit(home: Path, old: str, new: str) -> None:
 
 
 def test_first_build_makes_everything_and_the_second_nothing(home: Path) -> None:
-    assert actions(build(home)) == {"'small' by h5-topk": "made", "stats of 'small'": "made"}
+    made = {"'small' by h5-topk": "made", "stats of 'small'": "made", "histogram": "left out"}
+    assert actions(build(home)) == made
     commit = open_atlas(home / "small.atlas").commit.number
-    assert set(actions(build(home)).values()) == {"reused"}
+    assert set(actions(build(home)).values()) == {"reused", "left out"}
     assert open_atlas(home / "small.atlas").commit.number == commit
 
 
@@ -67,7 +68,7 @@ def test_plan_of_a_new_atlas_lists_imports_and_analyses_and_writes_nothing(home:
     keys = set(store.list(""))
     found, failed = plan_project(store, project, Settings(), SILENT)
     assert {"sae/small/identity", "sae/small/segment/00000", "sae/small/stats"} <= {s.output for s in found.steps}
-    assert not failed
+    assert {outcome.name for outcome in failed} == {"histogram"}
     assert set(store.list("")) == keys
 
 
@@ -143,3 +144,11 @@ def test_sae_with_nothing_but_weights_gets_what_weights_allow() -> None:
 def test_saes_come_in_the_order_of_their_layers() -> None:
     names = {f"sae/{sae}/identity" for sae in ("g-l10", "g-l2", "a", "g-l2-x", "7")} | {"corpus/g-l1/documents"}
     assert saes_in(names) == ["7", "a", "g-l2", "g-l2-x", "g-l10"]
+
+
+def test_pattern_that_no_sae_fits_is_named(home: Path) -> None:
+    lost = {outcome.name: outcome.reason for outcome in build(home) if outcome.action == "left out"}
+    assert lost == {"histogram": "no SAE is named: other-*"}
+    project = load_project(home / "atlas.toml")
+    _, left_out = plan_project(open_atlas(project.atlas).store, project, Settings(), SILENT)
+    assert [outcome.name for outcome in left_out] == ["histogram"]

@@ -259,8 +259,9 @@ def _verdict(numbers: dict[str, float | None]) -> str:
         return "not-applicable"
     if lift >= _OK_LIFT and p <= _OK_P:
         return "ok"
-    # With few explanations chance alone makes much agreement or none: that it is low then says nothing.
-    could_tell = by_chance < _MOST_BY_CHANCE * expected
+    # With few explanations chance alone makes much agreement or none, and where all read alike nothing can differ from
+    # chance: that it is low then says nothing.
+    could_tell = by_chance < _MOST_BY_CHANCE * expected and numbers["z"] is not None
     return "wrong" if high is not None and high < _OK_LIFT and could_tell else "suspect"
 
 

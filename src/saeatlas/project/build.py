@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from saeatlas.settings import Settings
     from saeatlas.storage.store import Store
 
-__all__ = ["Outcome", "build_project", "lacks", "saes_in", "source_name", "spread", "steps_of"]
+__all__ = ["Outcome", "build_project", "lacks", "saes_in", "source_name", "spread", "steps_of", "unmatched"]
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,18 @@ def build_project(
         keep([_import(store, source, settings, progress)])
     for sae in saes_in(head(store).entries):
         keep(_analyze(store, sae, project, settings, progress))
+    keep(unmatched(project, saes_in(head(store).entries)))
     keep(_export(store, project, progress))
     return outcomes
+
+
+def unmatched(project: Project, saes: Collection[str]) -> list[Outcome]:
+    """Return the analyses that are asked for by patterns that no SAE fits, which is often a slip of the pen."""
+    lost = [one for one in project.analyses if saes and not any(map(one.fits, saes))]
+    return [
+        Outcome("analyze", name_of(type(one.analysis)), "left out", f"no SAE is named: {', '.join(one.saes)}")
+        for one in lost
+    ]
 
 
 def _import(store: Store, source: Importer | SaeImporter, settings: Settings, progress: Progress) -> Outcome:

@@ -16,7 +16,7 @@ from saeatlas.pipeline.prerequisites import with_prerequisites
 from saeatlas.pipeline.recipe import name_of
 from saeatlas.pipeline.sae_importer import Pending, SaeImporter, SaePart
 from saeatlas.pipeline.sae_importing import PartStep, prepare_parts
-from saeatlas.project.build import Outcome, lacks, saes_in, source_name, spread
+from saeatlas.project.build import Outcome, lacks, saes_in, source_name, spread, unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,7 @@ def plan_project(store: Store, project: Project, settings: Settings, progress: P
             for analysis in with_prerequisites([one.analysis], entries, sae):
                 step = AnalysisStep(analysis, sae)
                 steps.setdefault(step.output, step)
+    outcomes += unmatched(project, saes_in({*steps, *entries}))
     planned = plan(store, entries, list(steps.values()), settings)
     return replace(planned, steps=tuple(expected.shown(step, entries) for step in planned.steps)), outcomes
 

@@ -52,7 +52,7 @@ def command(
             say_outcome(outcome)
         write_plan(planned, as_json=as_json)
         return next((outcome.error.exit_code for outcome in failed if outcome.error), 0)
-    opened = open_or_create(place, lambda: None) if chosen.sources else open_atlas(place)
+    opened = open_atlas(place) if chosen.is_standard else open_or_create(place, lambda: None)
     with shown_progress() as progress:
         outcomes = build_project(opened.store, chosen, settings, progress, say_outcome)
     return write_outcomes(outcomes, as_json=as_json)
