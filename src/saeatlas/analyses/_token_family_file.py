@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import math
 import re
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saeatlas.errors import InvalidInput, SourceError
+from saeatlas.format.canonical import digest_bytes
 
 __all__ = ["PATTERN", "Encoding", "Families", "FamiliesOfTokens", "Family", "check_pattern", "read_families"]
 
@@ -171,7 +171,7 @@ def read_families(path: str) -> Families:
     for line, row in enumerate(rows, 1):
         _put(row, f"line {line} of '{file.name}'", members, encodings)
     families = tuple(_family(name, place, encodings[name], members) for place, name in enumerate(encodings))
-    return Families(file.name, hashlib.sha256(data).hexdigest(), families, members)
+    return Families(file.name, digest_bytes(data), families, members)
 
 
 _UNARY = -(2**62)

@@ -7,7 +7,6 @@ repository does what the repository does.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from saeatlas.errors import InvalidInput, SourceError
+from saeatlas.format.canonical import digest_bytes
 from saeatlas.importers._gemma_scope_layout import Choice, choose, layers_in
 from saeatlas.importers._hub_files import Hub, Listing, RemoteFile
 from saeatlas.progress import SILENT, Progress
@@ -59,7 +59,7 @@ class Located:
     def fingerprint(self) -> str:
         """Digest of the content, from the checksums that the hub states."""
         names = [f"{file.path.rpartition('/')[2]} {file.digest}\n" for file in self.listing.files]
-        return hashlib.sha256("".join(names).encode()).hexdigest()
+        return digest_bytes("".join(names).encode())
 
 
 @dataclass(frozen=True)

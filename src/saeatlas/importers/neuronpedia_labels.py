@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
 from saeatlas.errors import InvalidInput, SourceError
+from saeatlas.format.canonical import digest_bytes
 from saeatlas.format.identity import SaeIdentity
 from saeatlas.importers._gemma_scope_canonical import labelled_l0
 from saeatlas.importers._http import Client, Timing
@@ -193,7 +193,7 @@ class NeuronpediaLabels(SaeImporter):
     def _place(self) -> Path:
         """Folder of what was downloaded: one for each address and SAE."""
         about = self._about
-        key = hashlib.sha256(f"{self.via}\n{self._address}\n{about.model}\n{about.source}".encode()).hexdigest()[:24]
+        key = digest_bytes(f"{self.via}\n{self._address}\n{about.model}\n{about.source}".encode())[:24]
         return (Path(self.cache) if self.cache else cache_directory()) / "neuronpedia" / key
 
     def _download(self, progress: Progress) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from saeatlas.errors import InvalidInput, SourceError
+from saeatlas.format.canonical import digest_bytes
 from saeatlas.format.identity import SaeIdentity
 from saeatlas.format.tensor_files import open_tensors
 from saeatlas.format.weights import write_weights
@@ -105,7 +106,7 @@ class SaeWeights(SaeImporter):
         part = SaePart(
             name="weights",
             encoding="weights",
-            fingerprint=hashlib.sha256("\n".join(digests).encode()).hexdigest(),
+            fingerprint=digest_bytes("\n".join(digests).encode()),
             memory=_memory(checkpoint),
             params={"config": checkpoint.config},
         )
