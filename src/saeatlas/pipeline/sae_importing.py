@@ -207,7 +207,10 @@ def prepare_parts(store: Store, importer: SaeImporter, progress: Progress, *, re
     there = stored_identity(store, entries, importer.sae)
     steps = [PartStep(importer, part) for part in survey.parts]
     outputs = frozenset({step.output for step in steps} | {f"sae/{importer.sae}/identity"})
-    replaced = there if replace_old and not _others(entries, importer.sae, outputs) else None
+    # Weights carry facts that no other weights can have: their digest. Labels and maps state what they are about.
+    has_weights = any(part.encoding == "weights" for part in survey.parts)
+    is_free = replace_old and has_weights and not _others(entries, importer.sae, outputs)
+    replaced = there if is_free else None
     identity = survey.identity
     if there is not None and there != replaced:
         identity = merge_identities(there, _as_known(survey.identity, there))
@@ -240,8 +243,8 @@ def import_parts(
     atlas
         Atlas or store to import into; of an atlas, the newest commit counts.
     replace
-        Whether parts of the same names may be replaced. Another identity is refused all the same, unless nothing else
-        of the SAE is there: then the facts are replaced with the parts that stated them.
+        Whether parts of the same names may be replaced. Another identity is refused all the same, unless weights are
+        replaced and nothing else of the SAE is there: then the facts are replaced with the weights that stated them.
 
     Raises
     ------
