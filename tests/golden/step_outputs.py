@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from saeatlas.analyses.cross_sae import CrossSae
+from saeatlas.analyses.logit_effects import LogitEffects
 from saeatlas.analyses.token_families import TokenFamilies
 from saeatlas.format.array import ArrayReader
 from saeatlas.format.artifact import load_manifest
@@ -42,10 +43,24 @@ __all__ = ["RECORD", "Output", "importer_of", "load", "outputs", "verdict"]
 RECORD = Path(__file__).with_name("step_outputs.json")
 N_FEATURES = 9
 WORDS = ("a", " b", " ç", " 日", "\n")
-DIGITS: dict[str, int] = {}
+DIGITS: dict[str, int] = {
+    "clusters": 5,
+    "cross-sae": 6,
+    "example-embeddings": 3,
+    "example-similarity": 4,
+    "inter-feature-similarity": 3,
+    "logit-effects": 5,
+    "umap": 0,
+    "weights": 6,
+}
 """Analyses whose floats a library gives that differ between platforms before the tenth digit; 0 leaves them out."""
 SPECIAL: dict[str, Callable[[], Analysis]] = {
     "cross-sae": lambda: CrossSae(other="balanced", min_count=1),
+    "logit-effects": lambda: LogitEffects(
+        unembedding=str(Path(__file__).with_name("unembedding.npy")),
+        vocabulary=str(Path(__file__).with_name("vocabulary.json")),
+        k=3,
+    ),
     "token-families": lambda: TokenFamilies(families=str(Path(__file__).with_name("families.tsv"))),
 }
 """Analyses that need a parameter."""
@@ -80,7 +95,7 @@ def importer_of(profile: str) -> ArraysImporter:
         ids=("one", "two", "three", "four", "five", "six"),
         texts=("abc" * 10, "ünï" * 10, None, "", "日本" * 15, "no rows"),
         columns={"kind": ["x", "y", "x", None, "y", "x"], "stars": [1, 5, 2, 4, 3, 1]},
-        tokens=np.arange(24) * 3 % 5,
+        tokens=(np.arange(24) * 3 + np.arange(24) // 5) % 5,
         spans=spans,
         vocabulary=WORDS,
     )
