@@ -73,18 +73,18 @@ def test_trustworthiness_equals_scikit_learn(k: int) -> None:
     near = map_neighbors(positions, np.arange(150), k)
     ranks = ranks_of(np.arange(150), near, read(rows), 150)
     want = sklearn_trustworthiness(rows.astype(np.float64), positions, n_neighbors=k, metric="cosine")
-    assert trustworthiness(ranks, 149) == pytest.approx(want, abs=1e-6)
+    assert trustworthiness(ranks, 149).mean() == pytest.approx(want, abs=1e-6)
 
 
 def test_trustworthiness_is_undefined_where_the_formula_is() -> None:
-    assert np.isnan(trustworthiness(np.ones((150, 75), np.int64), 149))
-    assert np.isnan(trustworthiness(np.ones((0, 3), np.int64), 149))
-    assert not np.isnan(trustworthiness(np.ones((150, 74), np.int64), 149))
+    assert np.isnan(trustworthiness(np.ones((150, 75), np.int64), 149)).all()
+    assert trustworthiness(np.ones((0, 3), np.int64), 149).size == 0
+    assert trustworthiness(np.ones((150, 74), np.int64), 149).tolist() == [1.0] * 150
 
 
 def test_recall_is_the_share_of_true_neighbors() -> None:
-    assert recall(np.array([[1, 2, 3], [4, 1, 9]])) == pytest.approx(4 / 6)
-    assert np.isnan(recall(np.empty((0, 4), np.int64)))
+    assert recall(np.array([[1, 2, 3], [4, 1, 9]])).tolist() == [1.0, 1 / 3]
+    assert recall(np.empty((0, 4), np.int64)).size == 0
 
 
 def test_neighbors_on_a_map_equal_a_full_sort() -> None:
@@ -111,4 +111,4 @@ def test_a_map_of_the_space_itself_is_wholly_faithful_and_a_random_one_is_not() 
     ids = np.arange(150)
     for positions, low, high in ((unit, 0.999, 1.001), (np.random.default_rng(0).normal(size=(150, 2)), 0.4, 0.6)):
         ranks = ranks_of(ids, map_neighbors(positions, ids, 10), read(rows), 150)
-        assert low < trustworthiness(ranks, 149) < high
+        assert low < trustworthiness(ranks, 149).mean() < high

@@ -53,7 +53,8 @@ def quality_columns() -> list[pa.Field]:
     import pyarrow as pa
 
     whole = [pa.field(name, pa.int64(), nullable=False) for name in ("n_features", "n_measured")]
-    numbers = [pa.field(name, pa.float64()) for name in ("trustworthiness", "recall", "recall_chance", "scale")]
+    names = ("trustworthiness", "trustworthiness_se", "recall", "recall_se", "recall_chance", "scale")
+    numbers = [pa.field(name, pa.float64()) for name in names]
     return [*(pa.field(name, pa.int32(), nullable=False) for name in ("dimensions", "k")), *whole, *numbers]
 
 
@@ -97,15 +98,20 @@ def quality_lines(
     lines = []
     for (dim, one), part in zip(maps.items(), np.split(ranks, len(maps), axis=1), strict=True):
         for k in ks:
-            measured = {
-                "trustworthiness": trustworthiness(part[:, :k], n_others),
-                "recall": recall(part[:, :k]),
-                "recall_chance": k / n_others,
-                "scale": one.scale,
-            }
-            defined = {name: None if np.isnan(value) else value for name, value in measured.items()}
-            lines.append({"dimensions": dim, "k": k, "n_features": n_asked, "n_measured": asked.size} | defined)
+            line: dict[str, Any] = {"dimensions": dim, "k": k, "n_features": n_asked, "n_measured": asked.size}
+            line |= _mean("trustworthiness", trustworthiness(part[:, :k], n_others), n_asked)
+            line |= _mean("recall", recall(part[:, :k]), n_asked)
+            lines.append(line | {"recall_chance": k / n_others, "scale": one.scale})
     return lines
+
+
+def _mean(name: str, numbers: npt.NDArray[np.float64], n_all: int) -> dict[str, float | None]:
+    """Return a mean over some of `n_all` features drawn without replacement, and its standard error; null for NaN."""
+    m = numbers.size
+    if np.isnan(numbers).any():
+        return {name: None, f"{name}_se": None}
+    error = float(numbers.std(ddof=1) * np.sqrt((1.0 - m / n_all) / m)) if m > 1 else None
+    return {name: float(numbers.mean()), f"{name}_se": error if m < n_all else 0.0}
 
 
 def _drawn(n: int, over: Measured) -> npt.NDArray[np.int64]:

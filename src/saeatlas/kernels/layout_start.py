@@ -82,15 +82,17 @@ def to_start(axes: Array, seed: int) -> npt.NDArray[np.float32]:
 
 def part_centres(read: Read, rows: Array, labels: Array, n_parts: int) -> npt.NDArray[np.float64]:
     """Return the mean direction, of rows of length 1, of each part [n_parts, d]."""
+    from scipy.sparse import csr_array
+
     sample = read(0, 1)
     centres = np.zeros((n_parts, sample.shape[1]))
     n_rows = int(rows[-1]) + 1
     for first, block in blocks_of(read, n_rows, 8 * sample.shape[1]):
         here = slice(*np.searchsorted(rows, [first, first + len(block)]).tolist())
-        chosen = block[rows[here] - first].astype(np.float64)
-        chosen /= np.linalg.norm(chosen, axis=1, keepdims=True)
-        # Rows of a part are added in order, so that the block does not show.
-        np.add.at(centres, labels[here], chosen)
+        chosen = block[rows[here] - first]
+        lengths = np.sqrt(np.einsum("ij,ij->i", chosen, chosen, dtype=np.float64))
+        own = np.arange(lengths.size)
+        centres += csr_array((1.0 / lengths, (labels[here], own)), shape=(n_parts, own.size)) @ chosen
     return centres / np.bincount(labels, minlength=n_parts)[:, None]
 
 
