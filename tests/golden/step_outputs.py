@@ -46,9 +46,9 @@ WORDS = ("a", " b", " ç", " 日", "\n")
 DIGITS: dict[str, int] = {
     "clusters": 5,
     "cross-sae": 6,
-    "example-embeddings": 3,
-    "example-similarity": 4,
-    "inter-feature-similarity": 3,
+    "example-embeddings": 0,
+    "example-similarity": 0,
+    "inter-feature-similarity": 0,
     "logit-effects": 5,
     "umap": 0,
     "weights": 6,
@@ -188,7 +188,9 @@ def _parts(store: Store, path: str, digits: int) -> dict[str, str]:
 def _rounded(value: object, digits: int) -> object:
     """Write floats with so many significant digits that no platform's last bits show; with 0, only that it is one."""
     if isinstance(value, float):
-        return "0" if abs(value) < 10.0 ** -(digits + 2) else f"{value:.{digits}g}" if digits else "number"
+        if not digits:
+            return "number"
+        return "0" if abs(value) < 10.0 ** -(digits + 2) else f"{value:.{digits}g}"
     if isinstance(value, Mapping):
         return {name: _rounded(inner, digits) for name, inner in value.items()}
     return [_rounded(inner, digits) for inner in value] if isinstance(value, list | tuple) else value
