@@ -43,17 +43,20 @@ __all__ = ["RECORD", "Output", "importer_of", "load", "outputs", "verdict"]
 RECORD = Path(__file__).with_name("step_outputs.json")
 N_FEATURES = 9
 WORDS = ("a", " b", " ç", " 日", "\n")
-DIGITS: dict[str, int] = {
+DIGITS: dict[str, int | None] = {
     "clusters": 5,
     "cross-sae": 6,
     "example-embeddings": 0,
     "example-similarity": 0,
-    "inter-feature-similarity": 0,
+    "inter-feature-similarity": None,
     "logit-effects": 5,
     "umap": 0,
     "weights": 6,
 }
-"""Analyses whose floats a library gives that differ between platforms before the tenth digit; 0 leaves them out."""
+"""Analyses whose floats a library gives that differ between platforms before the tenth digit: so many are recorded.
+
+With 0 only texts and whole numbers are, with None only columns, types and the number of lines.
+"""
 SPECIAL: dict[str, Callable[[], Analysis]] = {
     "cross-sae": lambda: CrossSae(other="balanced", min_count=1),
     "logit-effects": lambda: LogitEffects(
@@ -151,7 +154,7 @@ def outputs(*, values_changed: bool = False) -> dict[str, Output]:
     return {**found, "compact": _output(store, merged, "sae/compact/segment/")}
 
 
-def _output(store: Store, entries: Mapping[str, Entry], prefix: str, digits: int = 10) -> Output:
+def _output(store: Store, entries: Mapping[str, Entry], prefix: str, digits: int | None = 10) -> Output:
     """Return what stands under one logical name, or under all that begin with a prefix."""
     content: dict[str, str] = {}
     versions = set()
@@ -164,7 +167,7 @@ def _output(store: Store, entries: Mapping[str, Entry], prefix: str, digits: int
     return Output(version, content)
 
 
-def _parts(store: Store, path: str, digits: int) -> dict[str, str]:
+def _parts(store: Store, path: str, digits: int | None) -> dict[str, str]:
     manifest = load_manifest(store, path)
     # The origin is a key of the import and not what the segment holds.
     found: dict[str, Any] = {"attributes": {n: v for n, v in manifest.attributes.items() if n != "origin"}}
@@ -173,7 +176,7 @@ def _parts(store: Store, path: str, digits: int) -> dict[str, str]:
         if name.endswith(".parquet"):
             table = read_table(store, path, name.removesuffix(".parquet"))
             fields = [[field.name, str(field.type), field.nullable] for field in table.schema]
-            found[name] = {"fields": fields, "columns": table.to_pydict()}
+            found[name] = {"fields": fields, "columns": table.num_rows if digits is None else table.to_pydict()}
         elif name.endswith("zarr.json"):
             facts = json.loads(store.get(f"{path}/{name}"))
             if facts["node_type"] == "array":
@@ -182,7 +185,7 @@ def _parts(store: Store, path: str, digits: int) -> dict[str, str]:
                 found[array] = [str(reader.dtype), list(reader.shape), reader.read(0, reader.shape[0]).tolist()]
         elif name.endswith(".json"):
             found[name] = json.loads(store.get(f"{path}/{name}"))
-    return {part: digest_bytes(canonical_json(_rounded(value, digits)))[:16] for part, value in found.items()}
+    return {part: digest_bytes(canonical_json(_rounded(value, digits or 0)))[:16] for part, value in found.items()}
 
 
 def _rounded(value: object, digits: int) -> object:
