@@ -164,8 +164,8 @@ def maps(rows: np.ndarray, repeats: int) -> str:
         sae = sae_of(rows)
         contenders: dict[str, Callable[[], object]] = {
             "umap-learn, 3-D": lambda: umap.UMAP(**SOURCE_3).fit_transform(rows),
-            "3-D, quality on 5,000 features": lambda: Umap(dimensions="3").compute(sae, SILENT),
-            "2-D and 3-D, quality on 5,000 features": lambda: Umap().compute(sae, SILENT),
+            "3-D, quality on 2,000 features": lambda: Umap(dimensions="3").compute(sae, SILENT),
+            "2-D and 3-D, quality on 2,000 features": lambda: Umap().compute(sae, SILENT),
             "2-D and 3-D, quality of all features": lambda: Umap(quality_sample=0).compute(sae, SILENT),
         }
         small = rows[:600]

@@ -267,9 +267,7 @@ class _OnMap:
     n_features = 60
     name = "toy"
     weights = None
-    explanations = SimpleNamespace(
-        select=lambda *_: SimpleNamespace(collect=lambda: SimpleNamespace(iter_rows=list))
-    )
+    explanations = SimpleNamespace(select=lambda *_: SimpleNamespace(collect=lambda: SimpleNamespace(iter_rows=list)))
 
     def table(self, analysis: str, name: str = "data") -> pa.Table | None:
         random = np.random.default_rng(0)

@@ -72,7 +72,7 @@ class Umap(Analysis):
     """Rounds of the optimisation; 0: 500 up to 10,000 features, 200 above."""
     seed: int = 42
     """Of everything random; the same seed draws the same map."""
-    quality_sample: int = 5000
+    quality_sample: int = 2000
     """Features whose neighbours are compared for the quality, at most; 0 for all."""
     onto: str = ""
     """Name of an SAE on whose maps the features are placed; empty to draw maps of their own."""

@@ -97,8 +97,18 @@ class Table:
         shape = len(one.rows), len(other.rows)
         return np.dot(one.narrow, other.narrow.T, out=self._room[: shape[0] * shape[1]].reshape(shape))
 
+    def hold(self) -> None:
+        """Keep all rows when they fit into one panel, so that several passes read them once."""
+        if self._panel_rows >= self._n_rows:
+            self._load(0, self._n_rows)
+
     def take(self, ids: Array) -> Rows:
         """Return rows by ascending id, in memory of their own."""
+        held = self._panel
+        if len(held.rows) == self._n_rows:
+            rows = held.rows[ids]
+            narrow = rows if held.narrow is held.rows else held.narrow[ids]
+            return Rows(0, rows, narrow, held.scales[ids], held.squares[ids])
         taken = []
         for first in range(0, self._n_rows, self._block_rows):
             wanted = ids[np.searchsorted(ids, first) : np.searchsorted(ids, first + self._block_rows)]

@@ -90,6 +90,7 @@ def ranks_of(
         Of rows that are equally near, each has the rank of the first.
     """
     table = Table(read, n_rows, plan)
+    table.hold()
     is_id = queries.ndim == 1
     asked = table.take(queries) if is_id else rows_of(queries, 0)
     own = queries if is_id else np.full(len(queries), -1)
