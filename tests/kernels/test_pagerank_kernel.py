@@ -5,7 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from saeatlas.kernels.pagerank import NodeSets, Settings, corpus_pagerank, pagerank, strongest_documents
@@ -44,6 +44,7 @@ def scores_of(sets: NodeSets, documents: np.ndarray, a: np.ndarray, how: Setting
 
 
 @settings(deadline=None, max_examples=60)
+@example(seed=195, zeros=0.9)  # where what is left of a sum has lost five digits
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.3, 0.9, 1.0]))
 def test_scores_equal_networkx_and_sum_to_one(seed: int, zeros: float) -> None:
     sets = random_sets(seed, zeros=zeros)

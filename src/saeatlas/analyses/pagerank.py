@@ -43,7 +43,7 @@ class PageRank(Analysis):
     saeatlas analyze pagerank --k 50
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     axis: ClassVar[Axis] = Axis.FEATURE_LIST
     needs: ClassVar[frozenset[str]] = frozenset({"activations", "tokens", "documents"})
     paths: ClassVar[frozenset[str]] = frozenset({"families"})

@@ -276,9 +276,14 @@ def _iterate(
                 whole += z[members[j]]
             for j in range(bounds[d], bounds[d + 1]):
                 y[members[j]] += strength[d] * weights[j] * (whole - z[members[j]])
+        total = 0.0
+        for u in range(n_nodes):
+            y[u] = (1.0 - damping + damping * lost) / n_nodes + damping * y[u]
+            total += y[u]
         change = 0.0
         for u in range(n_nodes):
-            fresh = (1.0 - damping + damping * lost) / n_nodes + damping * y[u]
+            # What a node has is taken off a sum that it is part of, which costs digits: the sum is set to 1 again.
+            fresh = y[u] / total
             change += abs(fresh - score[u])
             score[u] = fresh
         n_iterations += 1
