@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from saeatlas.kernels.directions import LANES, Read, prepared
+from saeatlas.kernels.directions import LANES, Read, check_finite
 
 __all__ = ["CHUNK", "DEFAULT", "N_THREADS", "Plan", "Rows", "Table", "any_above", "cosine", "rows_of", "score", "spans"]
 
@@ -36,7 +36,7 @@ class Plan:
     """Rows on either side of one product."""
     panel_bytes: int = 1 << 30
     """Rows that are kept while all others pass by."""
-    spare: int = 8
+    spare: int = 4
     """Candidates beyond those asked for: with fewer, more rows must be looked up again."""
 
     def panel_rows(self, row_bytes: int) -> int:
@@ -65,18 +65,42 @@ class Rows:
     def part(self, start: int, stop: int) -> Rows:
         """Return neighbouring ones of them, without a copy."""
         span = slice(start, stop)
-        return Rows(self.first + start, self.rows[span], self.narrow[span], self.scales[span], self.squares[span])
+        rows = self.rows[span]
+        narrow = rows if self.narrow is self.rows else self.narrow[span]
+        return Rows(self.first + start, rows, narrow, self.scales[span], self.squares[span])
 
 
 def rows_of(rows: Array, first: int) -> Rows:
     """Make rows ready to be compared; `first` is the id of the first of them."""
-    ready = prepared(rows, first)
-    squares = np.empty(len(ready))
-    _square_rows(ready, squares)
+    rows = np.asarray(rows)
+    made = _room(first, rows.shape, np.dtype(np.float32 if rows.dtype == np.float32 else np.float64))
+    _fill(made, rows)
+    return made
+
+
+def _room(first: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Rows:
+    rows = np.empty(shape, dtype)
+    narrow = rows if dtype == np.float32 else np.empty(shape, np.float32)
+    return Rows(first, rows, narrow, np.empty(shape[0], np.float32), np.empty(shape[0]))
+
+
+def _fill(made: Rows, rows: Array) -> None:
+    """Write rows as `directions.prepared` has them, and what belongs to them, in two passes."""
+    rows = np.ascontiguousarray(rows, made.rows.dtype)
+    integers = f"i{rows.itemsize}"
+    largest = np.zeros(len(rows), integers)
+    _largest_bits(rows.view(integers), largest)
+    numbers = largest.view(rows.dtype)
+    check_finite(numbers, made.first)
+    exponents = np.frexp(numbers)[1].astype(np.int64)
+    # In two steps, because one factor alone may be beyond the range.
+    factors = np.ldexp(1.0, -(exponents // 2)), np.ldexp(1.0, exponents // 2 - exponents)
+    _scale_rows(rows, factors, made.rows, made.squares)
+    if made.narrow is not made.rows:
+        made.narrow[:] = made.rows
     with np.errstate(divide="ignore"):
-        scales = (1.0 / np.sqrt(squares)).astype(np.float32)
-    scales[squares == 0] = np.nan
-    return Rows(first, ready, ready.astype(np.float32, copy=False), scales, squares)
+        made.scales[:] = 1.0 / np.sqrt(made.squares)
+    made.scales[made.squares == 0] = np.nan
 
 
 class Table:
@@ -84,7 +108,7 @@ class Table:
 
     def __init__(self, read: Read, n_rows: int, plan: Plan) -> None:
         self._read, self._n_rows, self._block_rows = read, n_rows, plan.block_rows
-        sample = prepared(read(0, 1))
+        sample = rows_of(read(0, 1), 0).rows
         self.d = sample.shape[1]
         self._dtype = sample.dtype
         # float64 rows are held in float32 too.
@@ -149,15 +173,12 @@ class Table:
 
     def _load(self, first: int, stop: int) -> None:
         n = stop - first
-        self._panel = self._panel.part(0, 0)
-        rows = np.empty((n, self.d), self._dtype)
-        narrow = rows if rows.dtype == np.float32 else np.empty((n, self.d), np.float32)
-        panel = Rows(first, rows, narrow, np.empty(n, np.float32), np.empty(n))
+        # What was held is given back before room for the next is taken.
+        self._panel = rows_of(np.empty((0, self.d), self._dtype), 0)
+        panel = _room(first, (n, self.d), self._dtype)
         for at in range(0, n, self._block_rows):
-            block = rows_of(self._read(first + at, min(first + at + self._block_rows, stop)), first + at)
-            span = slice(at, at + len(block.rows))
-            panel.rows[span], panel.narrow[span] = block.rows, block.narrow
-            panel.scales[span], panel.squares[span] = block.scales, block.squares
+            part = panel.part(at, min(at + self._block_rows, n))
+            _fill(part, self._read(part.first, part.first + len(part.rows)))
         self._panel = panel
 
 
@@ -209,10 +230,24 @@ def cosine(one: Array, other: Array, square: float, other_square: float, lanes: 
 
 
 @njit(cache=True, nogil=True)
-def _square_rows(rows: Array, out: Array) -> None:
+def _largest_bits(bits: Array, out: Array) -> None:
+    """Find the largest number of each row, whatever its sign, by its bits: without the sign they order as numbers."""
+    mask = ~(bits.dtype.type(1) << bits.dtype.type(8 * bits.itemsize - 1))
+    for i in range(bits.shape[0]):
+        largest = bits.dtype.type(0)
+        for j in range(bits.shape[1]):
+            largest = max(largest, bits[i, j] & mask)
+        out[i] = largest
+
+
+@njit(cache=True, nogil=True)
+def _scale_rows(rows: Array, factors: tuple[Array, Array], out: Array, squares: Array) -> None:
     lanes = np.empty(LANES)
+    one, other = factors
     for i in range(rows.shape[0]):
-        out[i] = _dot(rows[i], rows[i], lanes)
+        for j in range(rows.shape[1]):
+            out[i, j] = np.float64(rows[i, j]) * one[i] * other[i]
+        squares[i] = _dot(out[i], out[i], lanes)
 
 
 @njit(cache=True, nogil=True)

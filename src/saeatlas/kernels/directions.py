@@ -15,7 +15,17 @@ import numpy.typing as npt
 
 from saeatlas.errors import InvalidInput
 
-__all__ = ["LANES", "Read", "blocks_of", "cosines_to", "nearest_to_one", "prepared", "product_error", "square_sums"]
+__all__ = [
+    "LANES",
+    "Read",
+    "blocks_of",
+    "check_finite",
+    "cosines_to",
+    "nearest_to_one",
+    "prepared",
+    "product_error",
+    "square_sums",
+]
 
 Array = npt.NDArray[Any]
 Read = Callable[[int, int], Array]
@@ -42,15 +52,20 @@ def prepared(rows: Array, first: int = 0) -> Array:
     if not rows.size:
         return np.ascontiguousarray(rows)
     largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))
-    if not np.isfinite(largest).all():
-        raise InvalidInput(
-            f"The direction of feature {first + int(np.argmin(np.isfinite(largest)))} holds a number that is not finite"
-        )
+    check_finite(largest, first)
     exponents = -np.frexp(largest)[1][:, None]
     if np.abs(exponents).max() < 100:
         # The same numbers as those of `ldexp`, in a fraction of the time.
         return np.asarray(rows * np.ldexp(np.ones((), rows.dtype), exponents))
     return np.asarray(np.ldexp(rows, exponents))
+
+
+def check_finite(largest: Array, first: int) -> None:
+    """Raise `InvalidInput` when one of the largest numbers of rows is not finite; `first` is the id of the first."""
+    finite = np.isfinite(largest)
+    if not finite.all():
+        where = first + int(np.argmin(finite))
+        raise InvalidInput(f"The direction of feature {where} holds a number that is not finite")
 
 
 def square_sums(rows: Array) -> npt.NDArray[np.float64]:
