@@ -10,7 +10,7 @@ for candidate in python3.11 python3.12 python3.13 python3.14 python3 "${HOME}"/.
     case " $found " in *" $version "*) continue ;; esac
     found="$found $version"
     echo "== Python $version"
-    make --no-print-directory VENV=".venv-$version" PYTHON="$path" ".venv-$version/.installed-check"
+    make --no-print-directory VENV=".venv-$version" PYTHON="$path" pages
     ".venv-$version/bin/python" -m pip list 2>/dev/null | grep -E '^(zarr|numcodecs|numpy|numba|polars) '
     ".venv-$version/bin/python" -m pytest -q -n auto --dist worksteal tests
 done
