@@ -11,6 +11,7 @@ from saeatlas.atlas.activations import Activations
 from saeatlas.atlas.currency import read_identity, read_segments
 from saeatlas.atlas.feature import Feature
 from saeatlas.errors import FormatError, InvalidInput, NotFound
+from saeatlas.format.grouped_table import GroupedTable, KeptGroups
 from saeatlas.format.identity import SaeIdentity
 from saeatlas.format.segment_reader import SegmentReader
 
@@ -38,8 +39,10 @@ class SAE:
         self.name = name
         self.states: dict[str, State] = {}
         """Analyses whose currency was asked for, as found."""
-        self.tables: dict[str, pa.Table] = {}
-        """Small tables of current analyses, once read."""
+        self.tables: dict[str, GroupedTable] = {}
+        """Tables of analyses that were read by feature."""
+        self.kept_groups = KeptGroups()
+        """Parts of those tables, the last ones that were read."""
 
     def __repr__(self) -> str:
         width = "features" if self.identity.width else "features seen (width unknown)"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from saeatlas.atlas.currency import inputs_of
 from saeatlas.errors import NotFound
@@ -18,10 +16,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
     from saeatlas.format.matrix import MatrixReader
 
-__all__ = ["State", "analyses_of", "matrix_of", "served_rows", "state_of", "table_of"]
-
-_KEPT_BYTES = 8_000_000
-"""Tables up to this size on disk are read once and kept; of larger ones a query reads its part."""
+__all__ = ["State", "analyses_of", "lines_of", "matrix_of", "served_rows", "state_of", "table_of"]
 
 
 @dataclass(frozen=True)
@@ -128,29 +123,25 @@ def served_rows(
         return None
     if any(state.params.get(name, 0) < value for name, value in at_least.items()):
         return None
-    logical = f"sae/{sae.name}/{analysis}"
-    if sae.atlas.manifest(logical).size > _KEPT_BYTES:
-        import polars as pl
-
-        from saeatlas.format.table import scan_table
-
-        # Row groups of other features are skipped by their statistics.
-        lines = scan_table(sae.atlas.store, sae.atlas.entries[logical].path).filter(pl.col("feature") == feature)
-        return lines.collect().to_arrow()
-    if analysis not in sae.tables:
-        sae.tables[analysis] = table_of(sae, analysis)
-    return _lines_of(sae.tables[analysis], feature)
+    return lines_of(sae, analysis, feature)
 
 
-def _lines_of(table: pa.Table, feature: int) -> pa.Table:
-    """Return the lines of one feature of a table in memory, without copying them.
+def lines_of(
+    sae: SAE, analysis: str, feature: int, table: str = "data", columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Return the lines of one feature in a table of an analysis that the commit lists, whether current or not.
 
-    Arrow's own filter, and whatever turns NumPy arrays into Arrow's or back, imports pandas where that is installed:
-    200 ms at the first call.
+    Parameters
+    ----------
+    sae, analysis, feature, table
+        Whose lines, and of which table.
+    columns
+        Columns to return; None for all.
     """
-    import pyarrow as pa
+    from saeatlas.format.grouped_table import GroupedTable
 
-    features = [np.from_dlpack(chunk) for chunk in table["feature"].chunks]
-    lines = np.flatnonzero(np.concatenate(features) == feature) if features else np.empty(0, np.int64)
-    runs = np.split(lines, np.flatnonzero(np.diff(lines) != 1) + 1)
-    return pa.concat_tables([table.slice(int(run[0]) if run.size else 0, run.size) for run in runs])
+    name = f"{analysis}/{table}"
+    if name not in sae.tables:
+        path = sae.atlas.entries[f"sae/{sae.name}/{analysis}"].path
+        sae.tables[name] = GroupedTable(sae.atlas.store, path, table, sae.kept_groups)
+    return sae.tables[name].lines(feature, columns)

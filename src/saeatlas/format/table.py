@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["ROW_GROUP", "fit", "read_table", "scan_table", "write_batches", "write_table"]
+__all__ = ["ROW_GROUP", "find_table", "fit", "read_table", "scan_table", "write_batches", "write_table"]
 
 ROW_GROUP = 65_536
 """Rows of a Parquet row group."""
@@ -91,7 +91,7 @@ def read_table(store: Store, prefix: str, name: str = "data", columns: Sequence[
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    key, path = _find(store, prefix, name)
+    key, path = find_table(store, prefix, name)
     try:
         with pq.ParquetFile(pa.BufferReader(store.get(key)) if path is None else path) as file:
             names = file.schema_arrow.names
@@ -112,7 +112,7 @@ def scan_table(store: Store, prefix: str, name: str = "data") -> pl.LazyFrame:
     """Return a table of the artifact at `prefix` as a lazy frame; nothing is read yet from a local store."""
     import polars as pl
 
-    key, path = _find(store, prefix, name)
+    key, path = find_table(store, prefix, name)
     if path is None:
         import io
 
@@ -120,8 +120,8 @@ def scan_table(store: Store, prefix: str, name: str = "data") -> pl.LazyFrame:
     return pl.scan_parquet(path, glob=False)
 
 
-def _find(store: Store, prefix: str, name: str) -> tuple[str, Path | None]:
-    """Return the key of a table, and its file where it is one."""
+def find_table(store: Store, prefix: str, name: str) -> tuple[str, Path | None]:
+    """Return the key of a table, and its file where it is one; `NotFound` lists the tables that there are."""
     key = join_key(prefix, f"{name}.parquet")
     try:
         return key, store.open(key).path
