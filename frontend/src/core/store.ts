@@ -1,0 +1,77 @@
+/** The columns of one SAE at one commit, fetched when something asks for them. */
+import { getArrow, pinned, segment } from './api';
+import { columnsOf, numberColumn, type Column } from './columns';
+import type { Table } from '@uwdata/flechette';
+
+export type { CategoryColumn, Column, NumberColumn, TextColumn } from './columns';
+
+export type FetchColumns = (names: readonly string[], signal?: AbortSignal) => Promise<Table>;
+
+/** Columns of features by name. A column never changes once it is here; `revision` counts what arrived. */
+export class FeatureStore {
+  readonly sae: string;
+  readonly commit: number;
+  readonly n: number;
+  revision = 0;
+  readonly #columns = new Map<string, Column>();
+  readonly #coming = new Map<string, Promise<void>>();
+  readonly #listeners = new Set<() => void>();
+  readonly #fetch: FetchColumns;
+
+  constructor(sae: string, commit: number, n: number, fetchColumns?: FetchColumns) {
+    this.sae = sae;
+    this.commit = commit;
+    this.n = n;
+    this.#fetch =
+      fetchColumns ??
+      ((names, signal) => getArrow(pinned(`/saes/${segment(sae)}/features`, commit), { columns: names }, signal));
+    this.#columns.set(
+      'feature',
+      numberColumn(
+        'feature',
+        Float64Array.from({ length: n }, (_, i) => i),
+      ),
+    );
+  }
+
+  column(name: string): Column | undefined {
+    return this.#columns.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.#columns.has(name);
+  }
+
+  /** Put a column that was computed here or fetched otherwise; its length is the number of features. */
+  put(column: Column): void {
+    this.#columns.set(column.name, column);
+    this.#tell();
+  }
+
+  /** Fetch the named columns that are not here yet, in one request; those on their way are waited for. */
+  async load(names: readonly string[]): Promise<void> {
+    const wanted = [...new Set(names)].filter((name) => !this.#columns.has(name));
+    const fresh = wanted.filter((name) => !this.#coming.has(name));
+    if (fresh.length) {
+      const arrival = this.#load(fresh).finally(() => fresh.forEach((name) => this.#coming.delete(name)));
+      fresh.forEach((name) => this.#coming.set(name, arrival));
+    }
+    await Promise.all(wanted.map((name) => this.#coming.get(name)));
+  }
+
+  async #load(names: readonly string[]): Promise<void> {
+    for (const column of columnsOf(await this.#fetch(names), this.n)) this.#columns.set(column.name, column);
+    this.#tell();
+  }
+
+  /** Called after columns arrived; the answer ends the subscription. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #tell(): void {
+    this.revision += 1;
+    for (const listener of this.#listeners) listener();
+  }
+}

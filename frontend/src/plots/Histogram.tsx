@@ -1,0 +1,273 @@
+/** The active values of a feature, with a brush that mouse and keyboard move bin by bin. */
+
+import { useId, useState, type KeyboardEvent, type PointerEvent } from 'react';
+
+import { ChartFrame } from './ChartFrame';
+import {
+  brushBetween,
+  brushCount,
+  brushRange,
+  layoutHistogram,
+  moveBrush,
+  shiftBrush,
+  type Brush,
+  type CountScale,
+  type Frame,
+  type HistogramData,
+  type HistogramLayout,
+} from './histogram';
+import { count, number, percent } from './numbers';
+import styles from './plots.module.css';
+import { useWidth } from './useWidth';
+
+const HEIGHT = 150;
+
+export interface HistogramProps {
+  readonly title: string;
+  readonly linear: HistogramData;
+  readonly log: HistogramData;
+  readonly nActive: number;
+  readonly nInactive: number;
+  /** Bins of the scale that is shown; null for all. */
+  readonly brush: Brush | null;
+  readonly scale: 'linear' | 'log';
+  readonly onScale: (scale: 'linear' | 'log') => void;
+  /** Called when the brush rests: on release of the mouse, and at each key. */
+  readonly onBrush: (brush: Brush | null, range: { low: number | null; high: number | null }) => void;
+  /** A value to mark: that of the token under the pointer. */
+  readonly mark?: number | null;
+}
+
+export function Histogram(props: HistogramProps) {
+  const { title, nActive, nInactive, scale, onScale } = props;
+  const [counts, setCounts] = useState<CountScale>('linear');
+  const rows = nActive + nInactive;
+  const n = `${count(nActive)} active of ${count(rows)} rows; ${count(nInactive)} inactive (${percent(rows ? nInactive / rows : null)}) are not drawn`;
+  const tools = (
+    <>
+      <Switch label="Values" value={scale} onChange={onScale} />
+      <Switch label="Counts" value={counts} onChange={setCounts} />
+    </>
+  );
+  return (
+    <ChartFrame title={title} n={n} tools={tools}>
+      {(svg) => <Drawing {...props} counts={counts} svg={svg} />}
+    </ChartFrame>
+  );
+}
+
+function Switch(props: { label: string; value: CountScale; onChange: (value: CountScale) => void }) {
+  const { label, value, onChange } = props;
+  return (
+    <span className={styles.switch} role="group" aria-label={`${label} scale`}>
+      <span aria-hidden="true">{label}</span>
+      {(['linear', 'log'] as const).map((name) => (
+        <button
+          key={name}
+          type="button"
+          aria-pressed={value === name}
+          aria-label={`${label} ${name}`}
+          onClick={() => onChange(name)}
+        >
+          {name}
+        </button>
+      ))}
+    </span>
+  );
+}
+
+type DrawingProps = HistogramProps & { counts: CountScale; svg: React.RefObject<SVGSVGElement | null> };
+
+function Drawing({ title, linear, log, scale, counts, brush, onBrush, mark, svg }: DrawingProps) {
+  const [box, width] = useWidth(640);
+  const [drag, setDrag] = useState<{ from: number; to: number } | null>(null);
+  const data = scale === 'log' ? log : linear;
+  const frame: Frame = { width, height: HEIGHT, left: 48, right: 14, top: 8, bottom: 24 };
+  const layout = layoutHistogram(data, frame, counts);
+  const shown = drag ? brushBetween(layout, drag.from, drag.to) : brush;
+  const rest = (next: Brush | null): void => {
+    const whole = next && next.first === 0 && next.last === data.counts.length - 1 ? null : next;
+    onBrush(whole, brushRange(data, whole));
+  };
+  const at = (event: PointerEvent<SVGSVGElement>): number =>
+    event.clientX - event.currentTarget.getBoundingClientRect().left;
+  const start = (event: PointerEvent<SVGSVGElement>): void => {
+    if (event.button !== 0 || !data.counts.length) return;
+    event.currentTarget.setPointerCapture(event.pointerId);
+    setDrag({ from: at(event), to: at(event) });
+  };
+  const move = (event: PointerEvent<SVGSVGElement>): void => {
+    if (drag) setDrag({ from: drag.from, to: at(event) });
+  };
+  const stop = (): void => {
+    if (drag) rest(brushBetween(layout, drag.from, drag.to));
+    setDrag(null);
+  };
+  return (
+    <div ref={box} className={styles.box}>
+      <svg
+        ref={svg}
+        role="group"
+        aria-label={`${title}: ${summary(data)}`}
+        viewBox={`0 0 ${width} ${HEIGHT}`}
+        width={width}
+        height={HEIGHT}
+        className={styles.brushable}
+        onPointerDown={start}
+        onPointerMove={move}
+        onPointerUp={stop}
+        onPointerCancel={() => setDrag(null)}
+      >
+        <Axes layout={layout} />
+        <Bars layout={layout} brush={shown} />
+        {mark !== null && mark !== undefined && data.edges.length ? (
+          <line
+            data-screen-only
+            className={styles.mark}
+            x1={layout.x.at(mark)}
+            x2={layout.x.at(mark)}
+            y1={frame.top}
+            y2={layout.baseline}
+          />
+        ) : null}
+        {data.counts.length ? <Handles data={data} layout={layout} brush={shown} onBrush={rest} /> : null}
+      </svg>
+      <BrushLine data={data} brush={shown} onClear={() => rest(null)} />
+    </div>
+  );
+}
+
+function Axes({ layout }: { layout: HistogramLayout }) {
+  const { frame, baseline } = layout;
+  const right = frame.width - frame.right;
+  return (
+    <g aria-hidden="true">
+      {layout.yTicks.map((tick) => (
+        <g key={tick.value}>
+          <line data-ink="grid" className={styles.grid} x1={frame.left} x2={right} y1={tick.at} y2={tick.at} />
+          <text data-ink="muted" className={styles.tick} x={frame.left - 6} y={tick.at + 4} textAnchor="end">
+            {count(tick.value)}
+          </text>
+        </g>
+      ))}
+      <line data-ink="axis" className={styles.axis} x1={frame.left} x2={right} y1={baseline} y2={baseline} />
+      {layout.xTicks.map((tick) => (
+        <text
+          key={tick.value}
+          data-ink="muted"
+          className={styles.tick}
+          x={tick.at}
+          y={baseline + 16}
+          textAnchor="middle"
+        >
+          {number(tick.value)}
+        </text>
+      ))}
+    </g>
+  );
+}
+
+function Bars({ layout, brush }: { layout: HistogramLayout; brush: Brush | null }) {
+  return (
+    <g aria-hidden="true">
+      {layout.bars.map((bar) => {
+        const isIn = !brush || (bar.index >= brush.first && bar.index <= brush.last);
+        return (
+          <g key={bar.index}>
+            <rect
+              data-ink={isIn ? 'bar' : 'bar-off'}
+              className={isIn ? styles.bar : styles.barOff}
+              x={bar.x}
+              y={bar.y}
+              width={Math.max(0.5, bar.width - 1)}
+              height={bar.height}
+            />
+            <rect data-screen-only x={bar.x} y={layout.frame.top} width={bar.width} height={layout.baseline - layout.frame.top} fill="transparent">
+              <title>{`${number(bar.low)} to ${number(bar.high)}: ${count(bar.count)} rows`}</title>
+            </rect>
+          </g>
+        );
+      })}
+    </g>
+  );
+}
+
+interface HandlesProps {
+  readonly data: HistogramData;
+  readonly layout: HistogramLayout;
+  readonly brush: Brush | null;
+  readonly onBrush: (brush: Brush | null) => void;
+}
+
+function Handles({ data, layout, brush, onBrush }: HandlesProps) {
+  const bins = data.counts.length;
+  const now = brush ?? { first: 0, last: bins - 1 };
+  const press = (end: 'first' | 'last') => (event: KeyboardEvent) => {
+    const next = keyed(event, now, end, bins);
+    if (next === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    onBrush(next);
+  };
+  return (
+    <g data-screen-only>
+      {(['first', 'last'] as const).map((end) => {
+        const bin = layout.bars[now[end]];
+        const x = bin ? (end === 'first' ? bin.x : bin.x + bin.width) : 0;
+        const value = end === 'first' ? data.edges[now.first] : data.edges[now.last + 1];
+        return (
+          <g
+            key={end}
+            role="slider"
+            tabIndex={0}
+            className={styles.handle}
+            aria-label={end === 'first' ? 'Lowest value of the examples' : 'Highest value of the examples'}
+            aria-valuemin={data.edges[0]}
+            aria-valuemax={data.edges[bins]}
+            aria-valuenow={value}
+            aria-valuetext={number(value)}
+            onKeyDown={press(end)}
+          >
+            <line x1={x} x2={x} y1={layout.frame.top} y2={layout.baseline} />
+            <rect x={x - 3} y={layout.baseline - 8} width={6} height={16} rx={2} />
+          </g>
+        );
+      })}
+    </g>
+  );
+}
+
+/** What a key does to a brush; undefined for keys that are none of its own. */
+function keyed(event: KeyboardEvent, now: Brush, end: 'first' | 'last', bins: number): Brush | null | undefined {
+  const steps: Record<string, number> = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -5, PageUp: 5 };
+  const by = steps[event.key];
+  if (by !== undefined) return event.shiftKey ? shiftBrush(now, by, bins) : moveBrush(now, end, by, bins);
+  if (event.key === 'Home') return moveBrush(now, end, -bins, bins);
+  if (event.key === 'End') return moveBrush(now, end, bins, bins);
+  const isWhole = now.first === 0 && now.last === bins - 1;
+  return event.key === 'Escape' && !isWhole ? null : undefined;
+}
+
+function BrushLine({ data, brush, onClear }: { data: HistogramData; brush: Brush | null; onClear: () => void }) {
+  const id = useId();
+  const edges = data.edges;
+  return (
+    <p className={styles.brushLine} id={id} role="status">
+      {brush ? (
+        <>
+          Examples from {number(edges[brush.first])} to {number(edges[brush.last + 1])}: {count(brushCount(data, brush))} rows{' '}
+          <button type="button" className={styles.save} onClick={onClear}>
+            All values
+          </button>
+        </>
+      ) : (
+        'Drag over the bars, or move the two handles by arrow keys, to see examples of these values only.'
+      )}
+    </p>
+  );
+}
+
+function summary(data: HistogramData): string {
+  if (!data.counts.length) return 'no active values';
+  return `${data.counts.length} bins from ${number(data.edges[0])} to ${number(data.edges[data.edges.length - 1])}`;
+}
