@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saeatlas.errors import AlreadyExists, FormatError, InvalidInput, NotFound, StorageError
+from saeatlas.storage.appending import append_lines
 from saeatlas.storage.faults import is_fault_of_disk, mapped, raise_limit_of_open_files, storage_error
 from saeatlas.storage.keys import STAGING, check_key, check_prefix
 
@@ -191,6 +192,15 @@ class LocalStore:
                     temporary.unlink()
         if not is_new:
             raise self._exists(key)
+
+    def append(self, key: str, lines: bytes, *, beside: str) -> str:
+        """Add whole lines to the file of `key`, one writer at a time; `beside` is for stores without such files."""
+        check_key(beside)
+        target = self._file(key)
+        with mapped(f"append to '{key}' in '{self.path}'"):
+            _make_directories(target.parent, self.path)
+            append_lines(target, lines, _sync_directory)
+        return key
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -102,6 +102,12 @@ class MemoryStore:
                 raise AlreadyExists(f"There is an object '{key}' in {self.url} already")
             self._objects[key] = (bytes(data), time.time())
 
+    def append(self, key: str, lines: bytes, *, beside: str) -> str:
+        """Add the lines as a new object, as an object store does; `key` is for stores whose objects grow."""
+        check_key(key)
+        self.put_new(beside, lines)
+        return beside
+
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give a temporary directory to build in."""

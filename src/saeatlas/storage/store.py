@@ -37,7 +37,10 @@ class Blob(Protocol):
 
 
 class Store(Protocol):
-    """A flat key space of immutable objects. Keys are '/'-separated; a prefix is a key and a '/'."""
+    """A flat key space of immutable objects. Keys are '/'-separated; a prefix is a key and a '/'.
+
+    The one exception is an object that `append` makes: it may grow at its end.
+    """
 
     @property
     def url(self) -> str:
@@ -66,6 +69,15 @@ class Store(Protocol):
 
     def put_new(self, key: str, data: bytes) -> None:
         """Write an object durably if there is none with this key, else raise `AlreadyExists`. Never partial."""
+        ...
+
+    def append(self, key: str, lines: bytes, *, beside: str) -> str:
+        """Add whole lines durably to a log, and return the key of the object that holds them now.
+
+        Where objects can grow that is `key`: the lines stand after every other writer's, never among them, and bytes
+        that a killed writer left without a line end are closed with the byte 0x18 and a line feed. Elsewhere the lines
+        become the new object `beside`, as with `put_new`.
+        """
         ...
 
     def scratch(self) -> AbstractContextManager[Path]:

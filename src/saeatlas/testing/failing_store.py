@@ -25,7 +25,7 @@ class FailingStore:
     inner
         The store that holds the objects.
     fail_at
-        Which write fails, counted from 1: `put_new`, `publish`, `delete` and `delete_prefix` count.
+        Which write fails, counted from 1: `put_new`, `append`, `publish`, `delete` and `delete_prefix` count.
         0 never fails, so that `writes` says how many writes some work makes.
     after
         Fail after the write took effect, as when the reply of a server is lost.
@@ -69,6 +69,10 @@ class FailingStore:
     def put_new(self, key: str, data: bytes) -> None:
         """Write to the inner store, unless it is this write's turn to fail."""
         self._write(f"put_new '{key}'", lambda: self.inner.put_new(key, data))
+
+    def append(self, key: str, lines: bytes, *, beside: str) -> str:
+        """Append in the inner store, unless it is this write's turn to fail."""
+        return self._write(f"append '{key}'", lambda: self.inner.append(key, lines, beside=beside))
 
     def scratch(self) -> AbstractContextManager[Path]:
         """Give a directory of the inner store."""

@@ -24,6 +24,8 @@ CALLS_WITH_A_KEY: dict[str, Callable[[Store, str], object]] = {
     "open": lambda store, key: store.open(key),
     "exists": lambda store, key: store.exists(key),
     "put_new": lambda store, key: store.put_new(key, b"x"),
+    "append": lambda store, key: store.append(key, b"x\n", beside="b"),
+    "append beside": lambda store, key: store.append("a", b"x\n", beside=key),
     "delete": lambda store, key: store.delete(key),
     "age": lambda store, key: store.age(key),
 }
@@ -125,6 +127,33 @@ class PutContract(_Contract):
         for key in BAD_KEYS:
             with pytest.raises(InvalidInput, match=re.escape(repr(key))):
                 CALLS_WITH_A_KEY[call](store, key)
+
+
+class AppendContract(_Contract):
+    """Lines are added to a log whole, whoever adds them."""
+
+    @staticmethod
+    def _lines(store: Store) -> list[bytes]:
+        return sorted(line for key in store.list("labels/") for line in store.get(key).splitlines(keepends=True))
+
+    def test_lines_are_there_under_the_key_that_is_returned(self, store: Store) -> None:
+        keys = {
+            store.append("labels/x/log", line, beside=f"labels/x/{n}") for n, line in enumerate((b"a\n", b"b\nc\n"))
+        }
+        assert (set(store.list("labels/")), self._lines(store)) == (keys, [b"a\n", b"b\n", b"c\n"])
+
+    def test_no_line_of_many_writers_is_lost_or_mixed(self, store: Store) -> None:
+        def append(index: int) -> str:
+            return store.append("labels/x/log", (b"%d " % index) * 5000 + b"\n", beside=f"labels/x/{index}")
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(append, range(32)))
+        assert self._lines(store) == sorted((b"%d " % index) * 5000 + b"\n" for index in range(32))
+
+    def test_what_was_open_before_reads_as_before(self, store: Store) -> None:
+        blob = store.open(store.append("labels/log", b"a\n", beside="labels/1"))
+        store.append("labels/log", b"b\n", beside="labels/2")
+        assert (blob.size, blob.read(0, 2)) == (2, b"a\n")
 
 
 class BlobContract(_Contract):
@@ -342,6 +371,7 @@ class DeletionContract(_Contract):
 class StoreContract(
     ObjectContract,
     PutContract,
+    AppendContract,
     BlobContract,
     BlobFaultContract,
     ListingContract,
