@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saeatlas.atlas.contexts import is_visible
+from saeatlas.atlas.windows import is_visible
 from saeatlas.errors import InvalidInput
 
 

@@ -113,7 +113,7 @@ def test_environment_variables_are_documented() -> None:
 def test_command_and_method_ask_for_the_same_examples() -> None:
     command = inspect.signature(examples_command.command).parameters
     method = inspect.signature(Feature.examples).parameters
-    for name in ("pick", "n", "before", "after", "seed", "strata"):
+    for name in ("pick", "n", "before", "after", "seed", "strata", "low", "high"):
         assert command[name].default == method[name].default
 
 

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from saeatlas.atlas.sae import SAE
+    from saeatlas.format.tokens import TokensReader
     from saeatlas.kernels.documents import DocumentSums
 
-__all__ = ["document_sums", "documents_of", "live_top_tokens", "top_tokens_of"]
+__all__ = ["document_sums", "documents_of", "live_top_tokens", "needed_tokens", "top_tokens_of"]
 
 
 def document_sums(sae: SAE, feature: int) -> DocumentSums:
@@ -62,13 +63,20 @@ def top_tokens_of(sae: SAE, feature: int, n: int) -> pa.Table:
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise InvalidInput(f"The number of tokens must be a whole number from 0, found: {n!r}")
-    if sae.corpus.tokens is None:
+    needed_tokens(sae)
+    table = served_rows(sae, "top-tokens", feature, {}, at_least={"k": n})
+    return live_top_tokens(sae, feature, n) if table is None else table.drop_columns(["feature"]).slice(0, n)
+
+
+def needed_tokens(sae: SAE) -> TokensReader:
+    """Return the tokens of the corpus; `NotFound` when it was imported without."""
+    tokens = sae.corpus.tokens
+    if tokens is None:
         raise NotFound(
             f"Corpus '{sae.corpus.name}' was imported without tokens",
             hint="Import it with a tokenizer or a table of tokens.",
         )
-    table = served_rows(sae, "top-tokens", feature, {}, at_least={"k": n})
-    return live_top_tokens(sae, feature, n) if table is None else table.drop_columns(["feature"]).slice(0, n)
+    return tokens
 
 
 def live_top_tokens(sae: SAE, feature: int, n: int) -> pa.Table:
@@ -77,9 +85,7 @@ def live_top_tokens(sae: SAE, feature: int, n: int) -> pa.Table:
 
     from saeatlas.kernels.tokens import top_tokens
 
-    tokens = sae.corpus.tokens
-    if tokens is None:
-        raise NotFound(f"Corpus '{sae.corpus.name}' was imported without tokens")
+    tokens = needed_tokens(sae)
     rows, values = sae.activations.feature(feature)
     indptr = np.array([0, values.size], np.int64)
     found = top_tokens(indptr, tokens.tokens(rows), values, tokens.n_tokens, min(n, tokens.n_tokens))

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from saeatlas.errors import InvalidInput
+from saeatlas.atlas.windows import Window, natural_text, window_start_of, windows_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from saeatlas.atlas.corpus import Corpus, Place
     from saeatlas.atlas.sae import SAE
-    from saeatlas.format.tokens import TokensReader
 
-__all__ = ["ContextToken", "Example", "Focus", "examples_at", "is_visible", "why_no_tokens", "window_start_of"]
-
-_REASONS = {
-    1: "the document has no text",
-    2: "the tokens of the document's text are not as many as its rows",
-    3: "no tokens were given for the document",
-}
+__all__ = ["ContextToken", "Example", "Focus", "examples_at"]
 
 
 @dataclass(frozen=True)
@@ -110,32 +101,6 @@ class Focus:
     """Rank of each; None numbers them."""
 
 
-def window_start_of(position: int, context_window: int | None) -> int | None:
-    """Return the first position in the same window, for windows that tile the document from its start."""
-    return None if not context_window else position - position % context_window
-
-
-def is_visible(
-    position: int, active: int, context_window: int | None, attention: Literal["causal", "bidirectional"] | None
-) -> bool | None:
-    """Return whether a model that computes `active` could see `position`; None when the facts do not tell.
-
-    Windows tile the document from its start, and nothing outside a window is seen from within. With causal
-    attention, nothing after `active` is seen.
-    """
-    if position == active:
-        return True
-    if attention == "causal" and position > active:
-        return False
-    start = window_start_of(active, context_window)
-    if start is not None and context_window and not start <= position < start + context_window:
-        return False
-    # Both kinds of attention see what comes before; what comes after depends on the kind.
-    if start is None or (position > active and attention is None):
-        return None
-    return True
-
-
 def examples_at(sae: SAE, feature: int, focus: Focus, before: int, after: int) -> list[Example]:
     """Show rows in context.
 
@@ -153,14 +118,12 @@ def examples_at(sae: SAE, feature: int, focus: Focus, before: int, after: int) -
     InvalidInput
         When `before` or `after` is negative.
     """
-    if before < 0 or after < 0:
-        raise InvalidInput(f"Tokens before and after must not be negative, found: {before} and {after}")
-    if not focus.rows.size:
-        return []
-    corpus = sae.corpus
+    windows = windows_at(sae, [feature], focus.rows, before, after)
+    texts: dict[int, str | None] = {}
     made = []
-    for index, place in enumerate(corpus.locate(focus.rows)):
-        context = _context(sae, feature, place, before, after)
+    for index, window in enumerate(windows):
+        place = window.place
+        context = _context(sae, window, texts)
         made.append(
             Example(
                 feature=feature,
@@ -171,15 +134,15 @@ def examples_at(sae: SAE, feature: int, focus: Focus, before: int, after: int) -
                 value=float(focus.values[index]),
                 stratum=None if focus.strata is None else int(focus.strata[index]),
                 rank=index if focus.ranks is None else int(focus.ranks[index]),
-                metadata=corpus.metadata(place.index),
+                metadata=sae.corpus.metadata(place.index),
                 window_start=window_start_of(place.position, sae.identity.context_window),
-                context_available=not context.reason,
+                context_available=not window.reason,
                 tokens=context.tokens,
                 text_before=context.texts[0],
                 text_active=context.texts[1],
                 text_after=context.texts[2],
                 is_natural_text=context.is_natural,
-                reason=context.reason,
+                reason=window.reason,
             )
         )
     return made
@@ -190,80 +153,24 @@ class _Context:
     tokens: tuple[ContextToken, ...] = ()
     texts: tuple[str | None, str | None, str | None] = (None, None, None)
     is_natural: bool = False
-    reason: str = ""
 
 
-def why_no_tokens(corpus: Corpus, document: int) -> str:
-    """Return why the tokens of a document, given by its index, cannot be shown; empty when they can."""
-    if corpus.tokens is None:
-        return "the corpus was imported without tokens"
-    status = corpus.tokens.status(document)
-    return _REASONS.get(status, f"the document's tokens have the unknown status {status}") if status else ""
-
-
-def _context(sae: SAE, feature: int, place: Place, before: int, after: int) -> _Context:
-    document, position = place.index, place.position
-    from saeatlas.format.tokens import NO_TOKEN
-
-    corpus, identity = sae.corpus, sae.identity
-    reason = why_no_tokens(corpus, document)
-    if corpus.tokens is None or reason:
-        return _Context(reason=reason)
-    all_rows = corpus.documents.rows_of(document)
-    low, high = max(0, position - before), min(all_rows.size, position + after + 1)
-    rows = all_rows[low:high]
-    token_ids = _token_ids(corpus.tokens, rows)
-    if (token_ids == NO_TOKEN).any():
-        return _Context(reason="the token of a row in the context is not known")
-    strings = corpus.tokens.strings(token_ids)
-    values = sae.activations.values(rows, feature)
-    spans = _spans(corpus, rows)
+def _context(sae: SAE, window: Window, texts: dict[int, str | None]) -> _Context:
+    """Spell a window out; texts of documents that were read stay in `texts`."""
+    if window.reason:
+        return _Context()
+    spans = window.spans or [(None, None)] * len(window.strings)
     tokens = tuple(
-        ContextToken(
-            string=string,
-            position=low + offset,
-            value=values[offset],
-            start=None if spans is None else spans[offset][0],
-            end=None if spans is None else spans[offset][1],
-            visible=is_visible(low + offset, position, identity.context_window, identity.attention),
+        ContextToken(string, window.first + offset, value, start, end, visible)
+        for offset, (string, value, (start, end), visible) in enumerate(
+            zip(window.strings, window.values[0], spans, window.visible, strict=True)
         )
-        for offset, string in enumerate(strings)
     )
-    text = corpus.documents.text(document) if spans is not None else None
-    natural = None if text is None else _cut(text, tokens, position - low)
-    return _Context(tokens, natural or _join(strings, position - low), natural is not None)
-
-
-def _token_ids(tokens: TokensReader, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
-    """Read token ids of rows in any order; the reader wants them sorted."""
-    order = np.argsort(rows, kind="stable")
-    out = np.empty(rows.size, np.uint32)
-    out[order] = tokens.tokens(rows[order])
-    return out
-
-
-def _spans(corpus: Corpus, rows: npt.NDArray[np.int64]) -> list[tuple[int | None, int | None]] | None:
-    """Read the spans of rows in any order; an end that the source lacks is None."""
-    from saeatlas.format.tokens import NO_TOKEN
-
-    if corpus.tokens is None or not corpus.tokens.has_spans:
-        return None
-    order = np.argsort(rows, kind="stable")
-    out = np.empty((rows.size, 2), np.uint32)
-    out[order] = corpus.tokens.spans(rows[order])
-    return [(None if start == NO_TOKEN else start, None if end == NO_TOKEN else end) for start, end in out.tolist()]
-
-
-def _cut(text: str, tokens: Sequence[ContextToken], active: int) -> tuple[str, str, str] | None:
-    """Cut the text before, of and after the active token; None when the spans do not lie in the text in order."""
-    spans = [(token.start, token.end) for token in tokens if token.start is not None and token.end is not None]
-    if len(spans) != len(tokens) or any(not 0 <= start <= end <= len(text) for start, end in spans):
-        return None
-    start, end = spans[active]
-    first, last = spans[0][0], spans[-1][1]
-    if not first <= start <= end <= last:
-        return None
-    return text[first:start], text[start:end], text[end:last]
+    document, active = window.place.index, window.place.position - window.first
+    if document not in texts:
+        texts[document] = sae.corpus.documents.text(document) if window.spans is not None else None
+    natural = natural_text(window, texts[document], active)
+    return _Context(tokens, natural or _join(window.strings, active), natural is not None)
 
 
 def _join(strings: Sequence[str], active: int) -> tuple[str, str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -12,9 +13,11 @@ from saeatlas.atlas.tables import served_rows
 from saeatlas.errors import InvalidInput
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["Pick", "Question", "live_rows", "pick_rows"]
+__all__ = ["Pick", "Question", "live_rows", "pick_rows", "rows_between"]
 
 Pick = Literal["top", "quantiles", "random"]
 _MOST_STRATA = 1_000_000
@@ -33,6 +36,15 @@ class Question:
     """Of 'quantiles' and 'random'."""
     strata: int = 4
     """Parts of the active rows, with 'quantiles'."""
+    low: float | None = None
+    """Only rows with at least this value; None for all."""
+    high: float | None = None
+    """Only rows with less than this value; None for all."""
+
+    @property
+    def has_range(self) -> bool:
+        """Whether only some values are asked for."""
+        return self.low is not None or self.high is not None
 
     def check(self) -> None:
         """Raise `InvalidInput` when a field is out of range."""
@@ -43,6 +55,12 @@ class Question:
             if isinstance(value, bool) or not isinstance(value, int) or value < least or (most and value > most):
                 upper = f" to {most:,}" if most else ""
                 raise InvalidInput(f"'{name}' must be a whole number from {least}{upper}, found: {value!r}")
+        for name in ("low", "high"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or math.isnan(value)):
+                raise InvalidInput(f"'{name}' must be a number, found: {value!r}")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise InvalidInput(f"'low' must not be above 'high', found: {self.low} and {self.high}")
 
 
 def pick_rows(sae: SAE, feature: int, question: Question) -> Focus:
@@ -54,9 +72,25 @@ def pick_rows(sae: SAE, feature: int, question: Question) -> Focus:
         When the question is out of range.
     """
     question.check()
+    if question.has_range:
+        return live_rows(sae, feature, question)
     if question.pick == "top":
         return Focus(*sae.activations.top(feature, question.n))
     return _served(sae, feature, question) or live_rows(sae, feature, question)
+
+
+def rows_between(
+    sae: SAE, feature: int, low: float | None = None, high: float | None = None
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the active rows of a feature with low <= value < high, ascending, and their values."""
+    rows, values = sae.activations.feature(feature)
+    # Compared as float64: a Python number would be rounded to the float32 of the values first.
+    kept = values > 0
+    if low is not None:
+        kept &= values >= np.float64(low)
+    if high is not None:
+        kept &= values < np.float64(high)
+    return (rows, values) if kept.all() else (rows[kept], values[kept])
 
 
 def live_rows(sae: SAE, feature: int, question: Question) -> Focus:
@@ -66,10 +100,14 @@ def live_rows(sae: SAE, feature: int, question: Question) -> Focus:
     S holds the places s n // S up to (s + 1) n // S, so stratum 0 is the strongest, and equal values may fall on
     both sides of a border. Draws are without replacement; the first m of a draw of n are the draw of m.
     """
+    rows, values = rows_between(sae, feature, question.low, question.high)
+    if question.pick == "top":
+        from saeatlas.atlas.activations import top_entries
+
+        return Focus(*top_entries(rows, values, question.n))
     from saeatlas.kernels.examples import Quota, pick_examples
     from saeatlas.kernels.stats import sort_active
 
-    rows, values = sae.activations.feature(feature)
     n = min(question.n, values.size)
     if question.pick == "quantiles":
         quota = Quota(top=0, strata=question.strata, per_stratum=n, random=0, seed=question.seed)

@@ -118,8 +118,17 @@ class Feature:
 
         return histogram_of(self.sae, self.id, bins, scale)
 
-    def examples(
-        self, *, pick: Pick = "top", n: int = 10, before: int = 20, after: int = 10, seed: int = 0, strata: int = 4
+    def examples(  # noqa: PLR0913  # each is a question of its own, asked by name
+        self,
+        *,
+        pick: Pick = "top",
+        n: int = 10,
+        before: int = 20,
+        after: int = 10,
+        seed: int = 0,
+        strata: int = 4,
+        low: float | None = None,
+        high: float | None = None,
     ) -> list[Example]:
         """Show rows where the feature is active, in their contexts.
 
@@ -136,11 +145,13 @@ class Feature:
             Of 'quantiles' and 'random'.
         strata
             How many parts 'quantiles' makes.
+        low, high
+            Only rows with low <= value < high; strata are then parts of these. None leaves that end open.
         """
         from saeatlas.atlas.contexts import examples_at
         from saeatlas.atlas.examples import Question, pick_rows
 
-        focus = pick_rows(self.sae, self.id, Question(pick, n, seed, strata))
+        focus = pick_rows(self.sae, self.id, Question(pick, n, seed, strata, low, high))
         return examples_at(self.sae, self.id, focus, before, after)
 
     def top_tokens(self, n: int = 20) -> pa.Table:

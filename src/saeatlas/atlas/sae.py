@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from saeatlas.atlas.atlas import Atlas
     from saeatlas.atlas.corpus import Corpus
     from saeatlas.atlas.feature_map import FeatureMap
+    from saeatlas.atlas.pairs import Pair
     from saeatlas.atlas.selection import Selection, Unit
     from saeatlas.atlas.tables import State
     from saeatlas.atlas.weights import Weights
     from saeatlas.format.matrix import MatrixReader
+    from saeatlas.format.search_index import SearchIndexReader
 
 __all__ = ["SAE"]
 
@@ -149,6 +151,12 @@ class SAE:
         if feature >= self.n_features:
             raise NotFound(f"No feature {feature}: the features are 0 to {self.n_features - 1}")
         return Feature(self, int(feature))
+
+    def pair(self, a: int, b: int) -> Pair:
+        """Put two different features side by side: how often both fire, how alike they are, and where both do."""
+        from saeatlas.atlas.pairs import Pair
+
+        return Pair(self, a, b)
 
     def table(self, analysis: str, name: str = "data") -> pa.Table | None:
         """Return a table of an analysis, or None when there is no current one.

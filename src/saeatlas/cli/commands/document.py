@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from saeatlas.atlas.contexts import why_no_tokens
+from saeatlas.atlas.windows import why_no_tokens
 from saeatlas.cli.discovery import LOOK as GROUP
 from saeatlas.cli.options import AsJson, AtlasOption, SaeOption
 from saeatlas.cli.render.numbers import number

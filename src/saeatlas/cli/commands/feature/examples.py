@@ -26,6 +26,8 @@ def command(  # noqa: PLR0913 Each is a question of its own, all but one by name
     after: Annotated[int, Parameter(help="Tokens to show after.")] = 10,
     seed: Annotated[int, Parameter(help="Of the random choice.")] = 0,
     strata: Annotated[int, Parameter(help="Parts that 'quantiles' makes.")] = 4,
+    low: Annotated[float | None, Parameter(help="Only rows with at least this value.")] = None,
+    high: Annotated[float | None, Parameter(help="Only rows with less than this value.")] = None,
     atlas: AtlasOption = "",
     as_json: AsJson = False,
 ) -> None:
@@ -34,11 +36,11 @@ def command(  # noqa: PLR0913 Each is a question of its own, all but one by name
     Example: saeatlas feature examples gpt2-l8/16751 --pick quantiles --n 3
     """
     feature = open_feature(atlas, reference)
-    found = feature.examples(pick=pick, n=n, before=before, after=after, seed=seed, strata=strata)
+    found = feature.examples(pick=pick, n=n, before=before, after=after, seed=seed, strata=strata, low=low, high=high)
     if as_json:
         records = [example_record(example) for example in found]
         write_json({"sae": feature.sae.name, "feature": feature.id, "pick": pick, "examples": records})
         return
     if not found and n:
-        say("The feature is active at no row.")
+        say(f"The feature is active at no row{'' if low is None and high is None else ' with such a value'}.")
     write_examples(found)
