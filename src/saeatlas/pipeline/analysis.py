@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -74,6 +74,13 @@ class Analysis(ABC):
         """Return the names of arrays [lines of 'data', any width] that are stored beside the tables."""
         return ()
 
+    def files(self) -> tuple[str, ...]:
+        """Return the names of other files, such as 'search.sqlite', that are stored beside the tables.
+
+        `compute` gives a function for each that writes the file at a path; they are called before any batch is taken.
+        """
+        return ()
+
     @abstractmethod
     def schema(self) -> dict[str, pa.Schema]:
         """Return the schema of each table by name, 'data' first."""
@@ -81,8 +88,8 @@ class Analysis(ABC):
     @abstractmethod
     def compute(
         self, sae: SAE, progress: Progress
-    ) -> Mapping[str, pa.Table | Iterator[pa.RecordBatch] | npt.NDArray[Any]]:
-        """Compute every table of the schema and every matrix."""
+    ) -> Mapping[str, pa.Table | Iterator[pa.RecordBatch] | npt.NDArray[Any] | Callable[[Path], None]]:
+        """Compute every table of the schema, every matrix and every file."""
 
     def peak_bytes(self, sae: SAE) -> int:
         """Return the bytes that `compute` holds at most."""
@@ -155,17 +162,20 @@ class AnalysisStep:
         return self.analysis.peak_bytes(_sae(view, self.sae))
 
     def build(self, work: Work) -> Built:
-        """Compute and write the tables and matrices."""
-        schemas, matrices = self.analysis.schema(), self.analysis.matrices()
+        """Compute and write the tables, matrices and files."""
+        schemas, matrices, files = self.analysis.schema(), self.analysis.matrices(), self.analysis.files()
         found = self.analysis.compute(_sae(work.view, self.sae), work.progress)
-        declared = {*schemas, *matrices}
+        declared = {*schemas, *matrices, *files}
         if set(found) != declared:
             raise InternalError(f"'{self.name}' declares {sorted(declared)}, and computed {sorted(found)}")
+        for name in files:
+            cast("Callable[[Path], None]", found[name])(work.directory / name)
         for name, schema in schemas.items():
             _write(work.directory, name, found[name], schema)
         _write_matrices(work.directory, {name: found[name] for name in matrices})
         attributes = {"sae": self.sae, "axis": str(type(self.analysis).axis), "tables": sorted(schemas)}
-        return Built(attributes | ({"matrices": sorted(matrices)} if matrices else {}))
+        more = {"matrices": sorted(matrices), "files": sorted(files)}
+        return Built(attributes | {what: names for what, names in more.items() if names})
 
 
 def _write(directory: Path, name: str, table: object, schema: pa.Schema) -> None:

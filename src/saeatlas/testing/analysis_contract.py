@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -35,18 +37,30 @@ def compute_tables(analysis: Analysis, sae: SAE, progress: Progress = SILENT) ->
 
 
 def compute_all(analysis: Analysis, sae: SAE, progress: Progress = SILENT) -> Results:
-    """Compute all tables of an analysis, cast to their schemas as they would be stored, and all matrices."""
+    """Compute all tables of an analysis, cast to their schemas as they would be stored, and all arrays.
+
+    The arrays are the matrices, and the bytes of the files.
+    """
     import pyarrow as pa
 
     schemas = analysis.schema()
     computed = analysis.compute(sae, progress)
-    assert set(computed) == {*schemas, *analysis.matrices()}
+    assert set(computed) == {*schemas, *analysis.matrices(), *analysis.files()}
+    arrays = {name: _bytes_of(computed[name]) for name in analysis.files()}
     tables = {}
     for name, schema in schemas.items():
         pieces = computed[name]
-        parts = [pieces] if isinstance(pieces, pa.Table) else list(pieces)
+        parts = [pieces] if isinstance(pieces, pa.Table) else list(cast("Iterator[pa.RecordBatch]", pieces))
         tables[name] = pa.concat_tables([fit(part, schema) for part in parts]) if parts else schema.empty_table()
-    return tables, {name: np.asarray(computed[name]) for name in analysis.matrices()}
+    return tables, arrays | {name: np.asarray(computed[name]) for name in analysis.matrices()}
+
+
+def _bytes_of(write: object) -> npt.NDArray[np.uint8]:
+    """Return what a function writes to a file."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "file"
+        cast("Callable[[Path], None]", write)(path)
+        return np.frombuffer(path.read_bytes(), np.uint8)
 
 
 def in_small_blocks(sae: SAE, max_listed: int) -> SAE:
@@ -136,11 +150,10 @@ class ResultContract(_Contract):
     """What the tables are."""
 
     def test_tables_fit_their_schemas(self, analysis: Analysis, sae: SAE) -> None:
-        tables, matrices = compute_all(analysis, sae)
+        tables, arrays = compute_all(analysis, sae)
         assert {name: table.schema for name, table in tables.items()} == analysis.schema()
-        assert {name: len(matrix) for name, matrix in matrices.items()} == dict.fromkeys(
-            analysis.matrices(), tables["data"].num_rows
-        )
+        n_lines = tables["data"].num_rows
+        assert {name: len(arrays[name]) for name in analysis.matrices()} == dict.fromkeys(analysis.matrices(), n_lines)
 
     def test_axis_feature_means_one_line_for_each_feature(self, analysis: Analysis, sae: SAE) -> None:
         if type(analysis).axis == Axis.FEATURE:
@@ -164,15 +177,18 @@ class ResultContract(_Contract):
 
         stored = build(_copy(atlas), analysis, saes=("toy",)).sae("toy")
         name = AnalysisStep(analysis, "toy").name
-        tables, matrices = compute_all(analysis, sae)
+        tables, arrays = compute_all(analysis, sae)
         for table, computed in tables.items():
             found = stored.table(name, table)
             assert found is not None
             assert found.equals(computed)
-        for matrix, computed in matrices.items():
+        for matrix in analysis.matrices():
             reader = stored.matrix(name, matrix)
             assert reader is not None
-            assert np.array_equal(reader.read(), computed)
+            assert np.array_equal(reader.read(), arrays[matrix])
+        for file in analysis.files():
+            path = stored.atlas.entries[f"sae/toy/{name}"].path
+            assert stored.atlas.store.get(f"{path}/{file}") == arrays[file].tobytes()
 
 
 class LeastContract(_Contract):
