@@ -43,6 +43,7 @@ KINDS: frozenset[str] = frozenset(
         "not-found",
         "already-exists",
         "conflict",
+        "port-taken",
         "identity-mismatch",
         "corpus-mismatch",
         "source-error",
