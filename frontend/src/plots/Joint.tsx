@@ -1,0 +1,80 @@
+/** In how many rows two features are active together, by the values of both. */
+
+import { ChartFrame } from './ChartFrame';
+import { layoutJoint, type JointData } from './joint';
+import { count, number } from './numbers';
+import styles from './plots.module.css';
+import { ticks } from './scale';
+
+const SIDE = 240;
+const LEFT = 52;
+const BOTTOM = 40;
+
+export interface JointProps {
+  readonly title: string;
+  readonly n: string;
+  readonly data: JointData;
+  readonly xName: string;
+  readonly yName: string;
+}
+
+export function Joint({ title, n, data, xName, yName }: JointProps) {
+  const layout = layoutJoint(data, { left: LEFT, top: 8, width: SIDE, height: SIDE });
+  const [width, height] = [LEFT + SIDE + 16, SIDE + 8 + BOTTOM];
+  const base = 8 + SIDE;
+  return (
+    <ChartFrame title={title} n={n}>
+      {(svg) => (
+        <div className={styles.box}>
+          <svg
+            ref={svg}
+            role="img"
+            aria-label={`${title}: at most ${count(layout.most)} rows in one cell`}
+            viewBox={`0 0 ${width} ${height}`}
+            width={width}
+            height={height}
+          >
+            {layout.cells.map((cell) => (
+              <rect
+                key={`${cell.column} ${cell.line}`}
+                data-ink="cell"
+                data-shade={(0.12 + 0.88 * cell.shade).toFixed(3)}
+                className={styles.cell}
+                fillOpacity={0.12 + 0.88 * cell.shade}
+                x={cell.x}
+                y={cell.y}
+                width={Math.max(1, cell.width - 0.5)}
+                height={Math.max(1, cell.height - 0.5)}
+              >
+                <title>{`${count(cell.count)} rows`}</title>
+              </rect>
+            ))}
+            <line data-ink="axis" className={styles.axis} x1={LEFT} x2={LEFT + SIDE} y1={base} y2={base} />
+            <line data-ink="axis" className={styles.axis} x1={LEFT} x2={LEFT} y1={8} y2={base} />
+            {ticks(layout.x.domain[0], layout.x.domain[1], 4).map((value) => (
+              <text key={value} data-ink="muted" className={styles.tick} x={layout.x.at(value)} y={base + 15} textAnchor="middle">
+                {number(value)}
+              </text>
+            ))}
+            {ticks(layout.y.domain[0], layout.y.domain[1], 4).map((value) => (
+              <text key={value} data-ink="muted" className={styles.tick} x={LEFT - 6} y={layout.y.at(value) + 4} textAnchor="end">
+                {number(value)}
+              </text>
+            ))}
+            <text data-ink="text" className={styles.text} x={LEFT + SIDE / 2} y={base + 33} textAnchor="middle">
+              {xName}
+            </text>
+            <text
+              data-ink="text"
+              className={styles.text}
+              transform={`translate(12 ${8 + SIDE / 2}) rotate(-90)`}
+              textAnchor="middle"
+            >
+              {yName}
+            </text>
+          </svg>
+        </div>
+      )}
+    </ChartFrame>
+  );
+}

@@ -1,0 +1,222 @@
+/** Tokens in a row, coloured by a feature's values; mouse and arrow keys read each one's text, value and place. */
+
+import { Fragment, memo, useId, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent, type ReactNode } from 'react';
+
+import { number } from '../../plots/numbers';
+import { shadeOf } from './shades';
+import { areWordPieces, baseDirection, directionRuns, isMixed, namedToken, pieceOf, shownParts } from './shown';
+import styles from './tokens.module.css';
+
+/** One more feature whose values are drawn under the tokens. */
+export interface Overlay {
+  readonly name: string;
+  readonly colour: string;
+  readonly values: readonly (number | null)[];
+  readonly reach: number;
+}
+
+export interface TokenRunProps {
+  /** What it is, for those who hear it: "Example 3, value 9.27". */
+  readonly label: string;
+  readonly tokens: readonly string[];
+  readonly values: readonly (number | null)[];
+  /** The value of the deepest colour: the largest one of the list that this run belongs to. */
+  readonly reach: number;
+  readonly firstPosition: number;
+  /** Whether the model could see each token; null where that is not known. */
+  readonly visible?: readonly (boolean | null)[];
+  /** Index of the token that the run is about. */
+  readonly active?: number;
+  /** Positions at which a window of the model begins. */
+  readonly windowStarts?: ReadonlySet<number>;
+  readonly rows?: readonly number[];
+  readonly overlays?: readonly Overlay[];
+  /** 'document' breaks lines where the text does; 'line' only shows that it does. */
+  readonly layout?: 'line' | 'document';
+  /** Called with the value under the pointer, so that a histogram can mark it. */
+  readonly onPoint?: (value: number | null) => void;
+}
+
+interface Pointed {
+  readonly index: number;
+  readonly left: number;
+  readonly top: number;
+}
+
+const NO_OVERLAYS: readonly Overlay[] = [];
+
+export const TokenRun = memo(function TokenRun(props: TokenRunProps) {
+  const { label, tokens, values, layout = 'line', overlays = NO_OVERLAYS, onPoint } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const tip = useId();
+  const [pointed, setPointed] = useState<Pointed | null>(null);
+  const point = (index: number | null): void => {
+    const place = index === null ? null : placeOf(box.current, index);
+    setPointed(index === null || !place ? null : { index, ...place });
+    onPoint?.(index === null ? null : values[index]);
+  };
+  const press = (event: KeyboardEvent<HTMLDivElement>): void => {
+    const next = stepped(event, pointed?.index ?? null, props);
+    if (next === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    point(next);
+  };
+  const body = useMemo(() => runsOf(props), [props]);
+  return (
+    <div className={styles.place}>
+      <div
+        ref={box}
+        role="group"
+        aria-label={label}
+        aria-describedby={pointed ? tip : undefined}
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- arrow keys read its tokens
+        tabIndex={0}
+        dir={baseDirection(tokens)}
+        className={layout === 'document' ? styles.document : styles.run}
+        style={{ '--layers': Math.max(0, overlays.length) } as CSSProperties}
+        onKeyDown={press}
+        onBlur={() => pointed && point(null)}
+        onPointerOver={(event) => {
+          const index = indexOf(event.target);
+          if (index !== null && index !== pointed?.index) point(index);
+        }}
+        onPointerLeave={() => point(null)}
+      >
+        {body}
+      </div>
+      {pointed ? <Tip id={tip} pointed={pointed} {...props} /> : null}
+    </div>
+  );
+});
+
+function placeOf(box: HTMLDivElement | null, index: number): { left: number; top: number } | null {
+  const token = box?.querySelector<HTMLElement>(`[data-i="${index}"]`);
+  if (!token) return null;
+  const rect = token.getClientRects()[0];
+  if (!rect) return null;
+  return { left: Math.max(4, Math.min(rect.left, window.innerWidth - 268)), top: rect.bottom + 4 };
+}
+
+function indexOf(target: EventTarget): number | null {
+  const token = target instanceof Element ? target.closest('[data-i]') : null;
+  return token ? Number(token.getAttribute('data-i')) : null;
+}
+
+/** Which token a key leads to; null for none, undefined for keys that are not the run's. */
+function stepped(event: KeyboardEvent, now: number | null, props: TokenRunProps): number | null | undefined {
+  const last = props.tokens.length - 1;
+  if (last < 0 || event.altKey || event.ctrlKey || event.metaKey) return undefined;
+  const start = now ?? props.active ?? 0;
+  const forward = baseDirection(props.tokens) === 'rtl' ? 'ArrowLeft' : 'ArrowRight';
+  const backward = forward === 'ArrowLeft' ? 'ArrowRight' : 'ArrowLeft';
+  if (event.key === forward) return now === null ? start : Math.min(last, start + 1);
+  if (event.key === backward) return now === null ? start : Math.max(0, start - 1);
+  if (event.key === 'Home') return 0;
+  if (event.key === 'End') return last;
+  return event.key === 'Escape' && now !== null ? null : undefined;
+}
+
+function runsOf(props: TokenRunProps): ReactNode {
+  const { tokens } = props;
+  const isSpaced = areWordPieces(tokens);
+  const base = baseDirection(tokens);
+  return directionRuns(tokens).map((run) => {
+    const inner = [];
+    for (let index = run.start; index < run.stop; index += 1) {
+      inner.push(<Token key={index} index={index} isSpaced={isSpaced} {...props} />);
+    }
+    return run.direction === base ? (
+      <Fragment key={run.start}>{inner}</Fragment>
+    ) : (
+      <span key={run.start} dir={run.direction}>
+        {inner}
+      </span>
+    );
+  });
+}
+
+function Token({ index, isSpaced, ...props }: TokenRunProps & { index: number; isSpaced: boolean }) {
+  const token = props.tokens[index];
+  const position = props.firstPosition + index;
+  const piece = isSpaced ? pieceOf(token) : { text: token, isContinued: true };
+  const shade = shadeOf(props.values[index], props.reach);
+  const names = [styles.token];
+  if (shade.sign !== 'none') names.push(styles[shade.sign]);
+  if (props.visible?.[index] === false) names.push(styles.unseen);
+  if (index === props.active) names.push(styles.active);
+  const style: Record<string, string | number> = {};
+  if (shade.sign !== 'none') style['--s'] = Number(shade.strength.toFixed(3));
+  const lines = linesUnder(props.overlays ?? NO_OVERLAYS, index);
+  if (lines) style.boxShadow = lines;
+  return (
+    <>
+      {!piece.isContinued && index > 0 ? ' ' : null}
+      {props.windowStarts?.has(position) && position > 0 ? (
+        <span className={styles.window} title={`A window of the model begins here, at position ${position}`} />
+      ) : null}
+      <span
+        data-i={index}
+        className={names.join(' ')}
+        dir={isMixed(token) ? 'auto' : undefined}
+        style={style as CSSProperties}
+      >
+        {shownParts(piece.text).map((part, place) =>
+          part.isSign ? (
+            <span key={place} className={styles.sign}>
+              {part.text}
+            </span>
+          ) : (
+            part.text
+          ),
+        )}
+      </span>
+      {props.layout === 'document' && token.includes('\n') ? '\n' : null}
+    </>
+  );
+}
+
+/** Lines under a token, one for each overlay that is active there; each has its own height, so that they compare. */
+function linesUnder(overlays: readonly Overlay[], index: number): string {
+  return overlays
+    .flatMap((overlay, layer) => {
+      const shade = shadeOf(overlay.values[index], overlay.reach);
+      if (shade.sign === 'none') return [];
+      const strength = Math.round(35 + 65 * shade.strength);
+      const from = 4 * layer;
+      const colour = `color-mix(in srgb, ${overlay.colour} ${strength}%, transparent)`;
+      return [`0 ${from + 4}px 0 -0.5px ${colour}`];
+    })
+    .join(', ');
+}
+
+function Tip({ id, pointed, tokens, values, visible, rows, firstPosition, overlays = NO_OVERLAYS }: TokenRunProps & { id: string; pointed: Pointed }) {
+  const { index, left, top } = pointed;
+  const value = values[index];
+  return (
+    <div id={id} role="tooltip" aria-live="polite" className={styles.tip} style={{ left, top }}>
+      <span dir="auto" className={styles.tipToken}>
+        {namedToken(tokens[index])}
+      </span>
+      <dl>
+        <dt>value</dt>
+        <dd>{value === null ? 'not listed' : number(value, 5)}</dd>
+        {overlays.map((overlay) => (
+          <Fragment key={overlay.name}>
+            <dt>{overlay.name}</dt>
+            <dd>{overlay.values[index] === null ? 'not listed' : number(overlay.values[index], 5)}</dd>
+          </Fragment>
+        ))}
+        <dt>position</dt>
+        <dd>{firstPosition + index}</dd>
+        {rows ? (
+          <>
+            <dt>row</dt>
+            <dd>{rows[index]}</dd>
+          </>
+        ) : null}
+      </dl>
+      {visible?.[index] === false ? <p>The model could not see this token here</p> : null}
+    </div>
+  );
+}
