@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.atlas import Atlas
     from saeatlas.atlas.corpus import Corpus
     from saeatlas.atlas.feature_map import FeatureMap
+    from saeatlas.atlas.labels import Labels
     from saeatlas.atlas.pairs import Pair
     from saeatlas.atlas.selection import Selection, Unit
     from saeatlas.atlas.tables import State
@@ -45,6 +46,8 @@ class SAE:
         """Tables of analyses that were read by feature."""
         self.kept_groups = KeptGroups()
         """Parts of those tables, the last ones that were read."""
+        self.indexes: dict[str, SearchIndexReader] = {}
+        """Search indexes of current analyses, once opened."""
 
     def __repr__(self) -> str:
         width = "features" if self.identity.width else "features seen (width unknown)"
@@ -128,6 +131,13 @@ class SAE:
         from saeatlas.atlas.explanations import explanations_of
 
         return explanations_of(self)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """What people and models say about the features; not of this commit, but all that was said until now."""
+        from saeatlas.atlas.labels import Labels
+
+        return Labels(self)
 
     @property
     def n_listed(self) -> int:
