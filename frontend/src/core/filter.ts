@@ -1,5 +1,5 @@
 /** Filters as bytes per feature: which features fail which filter, and so what each histogram may count. */
-import type { Column } from './columns';
+import { isMissing, valueAt, type Column } from './columns';
 import type { Filter, RangeFilter, TextFilter, ValuesFilter } from './state';
 import type { FeatureStore } from './store';
 
@@ -19,9 +19,13 @@ function failRange(filter: RangeFilter, column: Column, fail: Uint8Array): void 
   const high = filter.high ?? Infinity;
   const keepsMissing = filter.missing !== 'drop';
   const keepsPresent = filter.missing !== 'only';
-  const values = column.type === 'number' ? column.values : null;
+  if (column.type !== 'number') {
+    for (let i = 0; i < fail.length; i++) fail[i] = isMissing(column, i) ? +!keepsMissing : +!keepsPresent;
+    return;
+  }
+  const { values } = column;
   for (let i = 0; i < fail.length; i++) {
-    const value = values ? values[i] : Number.NaN;
+    const value = values[i];
     fail[i] = Number.isNaN(value) ? +!keepsMissing : +!(keepsPresent && value >= low && value <= high);
   }
 }
@@ -35,9 +39,8 @@ function failValues(filter: ValuesFilter, column: Column, fail: Uint8Array): voi
     return;
   }
   for (let i = 0; i < fail.length; i++) {
-    const value =
-      column.type === 'text' ? column.at(i) : Number.isNaN(column.values[i]) ? null : String(column.values[i]);
-    fail[i] = +!wanted.has(value);
+    const value = valueAt(column, i);
+    fail[i] = +!wanted.has(value === null ? null : String(value));
   }
 }
 
@@ -52,12 +55,8 @@ export function foldText(text: string): string {
 function failText(filter: TextFilter, column: Column, fail: Uint8Array): void {
   const words = foldText(filter.query).split(/\s+/).filter(Boolean);
   for (let i = 0; i < fail.length; i++) {
-    const text =
-      column.type === 'text'
-        ? column.at(i)
-        : column.type === 'category'
-          ? (column.names[column.codes[i]] ?? null)
-          : String(column.values[i]);
+    const value = valueAt(column, i);
+    const text = value === null ? null : String(value);
     const folded = text === null ? null : foldText(text);
     fail[i] = +!(words.length === 0 || (folded !== null && words.every((word) => folded.includes(word))));
   }

@@ -10,7 +10,10 @@ interface FilterBase {
   name: string;
 }
 
-/** Features with low <= value <= high; null leaves that side open. `missing` says what becomes of the others. */
+/**
+ * Features with low <= value <= high; null leaves that side open. `missing` says what becomes of the others.
+ * Over texts and categories it tells only what is there from what is missing.
+ */
 export interface RangeFilter extends FilterBase {
   kind: 'range';
   column: string;

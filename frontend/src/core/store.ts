@@ -12,16 +12,19 @@ export class FeatureStore {
   readonly sae: string;
   readonly commit: number;
   readonly n: number;
+  /** Columns that there are to load; null where nobody said. */
+  readonly names: ReadonlySet<string> | null;
   revision = 0;
   readonly #columns = new Map<string, Column>();
   readonly #coming = new Map<string, Promise<void>>();
   readonly #listeners = new Set<() => void>();
   readonly #fetch: FetchColumns;
 
-  constructor(sae: string, commit: number, n: number, fetchColumns?: FetchColumns) {
+  constructor(sae: string, commit: number, n: number, names?: Iterable<string> | null, fetchColumns?: FetchColumns) {
     this.sae = sae;
     this.commit = commit;
     this.n = n;
+    this.names = names ? new Set(names) : null;
     this.#fetch =
       fetchColumns ??
       ((names, signal) => getArrow(pinned(`/saes/${segment(sae)}/features`, commit), { columns: names }, signal));

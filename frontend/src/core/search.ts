@@ -1,0 +1,104 @@
+/** Finding features by words: the server's index where there is one, and the labels that are here where there is none. */
+import uFuzzy from '@leeoniya/ufuzzy';
+import { ApiError, getJson } from './api';
+import { valueAt } from './columns';
+import type { FeatureStore } from './store';
+import type { SearchHit, SearchResult, SnippetPart } from './types';
+
+export interface Found {
+  /** 'index' for the server's full-text index, 'labels' for labels matched here. */
+  by: 'index' | 'labels';
+  corrected: string | null;
+  total: number;
+  hits: SearchHit[];
+}
+
+/** Text cut into what matches and what does not; `ranges` holds starts and ends in turn. */
+export function snippetOf(text: string, ranges: readonly number[]): SnippetPart[] {
+  const parts: SnippetPart[] = [];
+  let end = 0;
+  for (let i = 0; i + 1 < ranges.length; i += 2) {
+    if (ranges[i] > end) parts.push({ text: text.slice(end, ranges[i]), is_match: false });
+    parts.push({ text: text.slice(ranges[i], ranges[i + 1]), is_match: true });
+    end = ranges[i + 1];
+  }
+  if (end < text.length) parts.push({ text: text.slice(end), is_match: false });
+  return parts;
+}
+
+/** Columns of texts about features, best first. */
+const LABEL_COLUMNS = ['labels.text', 'explanations.text', 'token-profile.single_token_string'];
+
+/** The features whose label, explanation or token matches, tolerant of one wrong letter in a word. */
+export function searchLabels(store: FeatureStore, query: string, limit: number): Found {
+  const texts: string[] = [];
+  const features: number[] = [];
+  const wheres: string[] = [];
+  for (const name of LABEL_COLUMNS) {
+    const column = store.column(name);
+    if (!column) continue;
+    for (let feature = 0; feature < store.n; feature++) {
+      const text = valueAt(column, feature);
+      if (text === null || text === '') continue;
+      texts.push(String(text));
+      features.push(feature);
+      wheres.push(name.startsWith('labels') ? 'label' : name.startsWith('explanations') ? 'explanation' : 'token');
+    }
+  }
+  const matcher = new uFuzzy({
+    intraMode: 1,
+    unicode: true,
+    interSplit: "[^\\p{L}\\d']+",
+    intraSplit: '\\p{Ll}\\p{Lu}',
+  });
+  const [found, info, order] = matcher.search(texts, query, 1, 10_000);
+  const places =
+    order && info ? order.map((place) => [info.idx[place], place]) : (found ?? []).map((index) => [index, -1]);
+  const hits = new Map<number, SearchHit>();
+  for (const [index, place] of places) {
+    const feature = features[index];
+    if (hits.has(feature)) continue;
+    const ranges = place < 0 || !info ? [] : info.ranges[place];
+    hits.set(feature, {
+      kind: 'feature',
+      sae: store.sae,
+      feature,
+      corpus: null,
+      document: null,
+      score: 1 / (1 + hits.size),
+      where: wheres[index],
+      snippet: snippetOf(texts[index], ranges),
+    });
+  }
+  return { by: 'labels', corrected: null, total: hits.size, hits: [...hits.values()].slice(0, limit) };
+}
+
+/** A number that is typed is a feature. */
+export function featureOf(query: string, n: number): number | null {
+  const match = /^#?\s*(\d{1,9})$/.exec(query.trim());
+  return match && Number(match[1]) < n ? Number(match[1]) : null;
+}
+
+/** Errors that mean that the atlas has no index, not that something failed. */
+const WITHOUT_INDEX = new Set(['not-found', 'missing-analysis', 'missing-artifact', 'not-analyzed', 'no-index']);
+
+/** Ask the server's index; where the atlas has none, match the labels of the SAE on show. */
+export async function search(
+  query: string,
+  about: { sae: string | null; store: FeatureStore | null; limit: number },
+  signal?: AbortSignal,
+): Promise<Found> {
+  try {
+    const answer = await getJson<SearchResult>('/search', { q: query, sae: about.sae, limit: about.limit }, signal);
+    return { by: 'index', corrected: answer.corrected, total: answer.total, hits: answer.hits };
+  } catch (error) {
+    if (!(error instanceof ApiError) || !(WITHOUT_INDEX.has(error.kind) || error.status === 404)) throw error;
+    if (!about.store) return { by: 'labels', corrected: null, total: 0, hits: [] };
+    await about.store.load(LABEL_COLUMNS.filter((name) => isKnown(about.store!, name)));
+    return searchLabels(about.store, query, about.limit);
+  }
+}
+
+function isKnown(store: FeatureStore, name: string): boolean {
+  return store.names === null || store.names.has(name);
+}
