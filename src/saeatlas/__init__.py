@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.statistics import FeatureStats
     from saeatlas.errors import SaeatlasError
     from saeatlas.pipeline.build import build
+    from saeatlas.pipeline.labelling import label
 
 __all__ = [
     "SAE",
@@ -33,6 +34,7 @@ __all__ = [
     "Selection",
     "build",
     "create",
+    "label",
     "open",
 ]
 
@@ -47,6 +49,7 @@ _PLACES = {
     "Selection": "atlas.selection:Selection",
     "build": "pipeline.build:build",
     "create": "atlas.atlas:create",
+    "label": "pipeline.labelling:label",
     "open": "atlas.atlas:open_atlas",
 }
 

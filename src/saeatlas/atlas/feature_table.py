@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from saeatlas.atlas.labels import has_labels, label_columns
 from saeatlas.atlas.tables import analyses_of, state_of
 from saeatlas.errors import InvalidInput, NotFound
 
@@ -20,6 +21,7 @@ __all__ = ["FeatureQuery", "feature_columns", "feature_frame", "query_features"]
 _NAME = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|[A-Za-z][\w-]*\.\w+")
 """A text in quotes, a name in quotes, or `<analysis>.<column>`, which SQL would take for the column of a table."""
 _EXPLANATIONS = "explanations"
+_LABELS = "labels"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,7 @@ def feature_frame(sae: SAE, analyses: Collection[str] | None = None) -> pl.LazyF
     Parameters
     ----------
     analyses
-        Only these, and 'explanations'; None for all.
+        Only these, and 'explanations' and 'labels'; None for all.
     """
     import polars as pl
 
@@ -71,6 +73,11 @@ def feature_frame(sae: SAE, analyses: Collection[str] | None = None) -> pl.LazyF
     has_texts = any(name.startswith(f"sae/{sae.name}/imported/explanations/") for name in sae.atlas.entries)
     if has_texts and (analyses is None or _EXPLANATIONS in analyses):
         frame = frame.join(_texts(sae), on="feature", how="left", maintain_order="left")
+    if (analyses is None or _LABELS in analyses) and has_labels(sae):
+        # That nobody said anything is known, so that a number of labels is 0 and not missing.
+        frame = frame.join(label_columns(sae), on="feature", how="left", maintain_order="left").with_columns(
+            pl.col("labels.n").fill_null(0)
+        )
     return frame
 
 
@@ -152,6 +159,8 @@ def _no_column(sae: SAE, name: str) -> NotFound:
     if of_analysis or not analysis:
         hint = f"Known: {', '.join(of_analysis or known) or 'none yet: run an analysis'}"
         return NotFound(f"The features of SAE '{sae.name}' have no column '{name}'", hint=hint)
+    if analysis == _LABELS:
+        return NotFound(f"Nobody has labelled SAE '{sae.name}'", hint="See 'saeatlas label --help'.")
     if analysis == _EXPLANATIONS:
         return NotFound(f"SAE '{sae.name}' has no explanations", hint="Import some: see 'saeatlas import --help'.")
     why = sae.why_no_table(analysis)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.feature_map import FeatureMap
     from saeatlas.atlas.labels import Labels
     from saeatlas.atlas.pairs import Pair
+    from saeatlas.atlas.search_labels import LabelIndex
     from saeatlas.atlas.selection import Selection, Unit
     from saeatlas.atlas.tables import State
     from saeatlas.atlas.weights import Weights
@@ -48,6 +49,8 @@ class SAE:
         """Parts of those tables, the last ones that were read."""
         self.indexes: dict[str, SearchIndexReader] = {}
         """Search indexes of current analyses, once opened."""
+        self.label_index: LabelIndex | None = None
+        """Labels by their words, as they were when last asked for."""
 
     def __repr__(self) -> str:
         width = "features" if self.identity.width else "features seen (width unknown)"
