@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ import pytest
 from safetensors.numpy import save_file
 
 from saeatlas.atlas.atlas import open_atlas
+from saeatlas.cli.commands import serve
 from saeatlas.cli.demo_run import DemoRun
 from saeatlas.cli.demo_tour import choose, show_tour
 from saeatlas.cli.main import main
 from saeatlas.demo import source as demo_source
 from saeatlas.demo.figures import Figures, Quality
 from saeatlas.demo.training import Recipe
+from saeatlas.errors import Conflict
 from saeatlas.format.identity import SaeIdentity
 from saeatlas.progress import SILENT
 from saeatlas.settings import Settings
@@ -101,6 +104,39 @@ def test_second_demo_reuses(cli: Run, made: Made, tmp_path: Path) -> None:
     assert code == 0
     assert "imported before" in out
     assert "computed before" in out
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """What `serve` was called with; the first time, the usual port is taken."""
+    calls: list[dict[str, object]] = []
+
+    def command(**named: object) -> None:
+        calls.append(named)
+        if len(calls) == 1:
+            raise Conflict("Port 8765 is taken", kind="port-taken")
+
+    monkeypatch.setattr(serve, "command", command)
+    return calls
+
+
+def test_demo_in_a_terminal_opens_the_pages_at_a_port_that_is_free(
+    cli: Run, made: Made, tmp_path: Path, served: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert cli("demo", tmp_path)[0] == 0
+    place = str(tmp_path / "demo.atlas")
+    assert served == [{"atlas": place, "open_": True}, {"atlas": place, "port": 0, "open_": True}]
+
+
+def test_demo_that_may_not_open_them_names_the_command_and_ends(
+    cli: Run, made: Made, tmp_path: Path, served: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    code, out, _ = cli("demo", tmp_path, "--no-open")
+    assert code == 0
+    assert f"saeatlas serve --atlas {tmp_path / 'demo.atlas'} --open" in out
+    assert served == []
 
 
 def test_commands_that_the_demo_prints_do_the_same(cli: Run, made: Made, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from saeatlas.cli.render.escape import visible
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.atlas import Atlas
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["Pointer", "choose", "show_tour"]
+__all__ = ["Pointer", "choose", "show_pages", "show_tour"]
 
 RULE = (
     "features active on 0.05% to 2% of the rows. First the two that are most bound to several words: the five "
@@ -111,6 +112,7 @@ def show_tour(atlas: Atlas) -> None:
     first = chosen[0].feature if chosen else 0
     place = shlex.quote(atlas.url)
     for line in (
+        f"saeatlas serve --atlas {place} --open",
         f"export SAEATLAS_ATLAS={place}",
         f"saeatlas feature show {first}",
         f"saeatlas feature examples {first} --pick quantiles --n 3",
@@ -119,3 +121,21 @@ def show_tour(atlas: Atlas) -> None:
         "saeatlas show",
     ):
         write(f"  {line}")
+
+
+def show_pages(place: str) -> None:
+    """Serve the atlas at the usual port, or at a free one, open the pages, and return when the server is stopped.
+
+    Where the extra 'server' is not installed, do nothing: the tour names the command, which says what to install.
+    """
+    if not (find_spec("fastapi") and find_spec("uvicorn")):
+        return
+    from saeatlas.cli.commands.serve import command as serve
+    from saeatlas.errors import Conflict
+
+    try:
+        serve(atlas=place, open_=True)
+    except Conflict as error:
+        if error.kind != "port-taken":
+            raise
+        serve(atlas=place, port=0, open_=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,15 +24,19 @@ def command(  # noqa: PLR0913 Each is a size of its own, by name.
     epochs: Annotated[int, Parameter(help="Times the SAE sees each token.")] = 12,
     seed: Annotated[int, Parameter(help="Of the training.")] = 0,
     jobs: Jobs = 0,
+    no_open: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Do not serve the atlas and open its pages at the end.")
+    ] = False,
 ) -> None:
     """Make a small real atlas: train an SAE on your Python's own docstrings, import, analyze, verify, look.
 
-    A second run makes only what is missing.
+    A second run makes only what is missing. In a terminal it ends by opening the pages in a browser, and serves them
+    until Ctrl-C; otherwise it prints the command that does.
 
     Example: saeatlas demo my-demo
     """
     from saeatlas.cli.demo_run import DemoRun
-    from saeatlas.cli.demo_tour import show_tour
+    from saeatlas.cli.demo_tour import show_pages, show_tour
     from saeatlas.cli.render.progress import shown_progress
     from saeatlas.cli.work import settings_for
     from saeatlas.demo.training import Recipe
@@ -42,5 +47,6 @@ def command(  # noqa: PLR0913 Each is a size of its own, by name.
         run = DemoRun(directory, settings, progress)
         atlas = run.make(n_tokens, recipe)
     run.write_steps()
-    # The pages will open here when standard input is a terminal; otherwise the demo ends after this.
     show_tour(atlas)
+    if sys.stdin.isatty() and not no_open:
+        show_pages(atlas.url)
