@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from saeatlas.atlas.aggregates import document_sums
 from saeatlas.atlas.properties import Kind, Property, associate, read_property
-from saeatlas.atlas.tables import served_rows, state_of
+from saeatlas.atlas.tables import lines_of, served_rows, state_of
 from saeatlas.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from saeatlas.kernels.association import LevelSums
     from saeatlas.kernels.documents import DocumentSums
 
-__all__ = ["Breakdown", "Level", "breakdown_of"]
+__all__ = ["Breakdown", "Level", "breakdown_of", "served_breakdowns"]
+
+_ANALYSIS = "metadata-association"
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,9 @@ class Breakdown:
         return pa.Table.from_pylist([asdict(level) for level in self.levels], schema)
 
 
+_LEVEL = tuple(field.name for field in fields(Level))
+
+
 def breakdown_of(sae: SAE, feature: int, column: str) -> Breakdown:
     """Break a feature down by a column; everything but q comes from its activations. See `Feature.breakdown`."""
     from saeatlas.kernels.association import rank_order
@@ -125,6 +130,45 @@ def breakdown_of(sae: SAE, feature: int, column: str) -> Breakdown:
         n_documents=prop.n_documents,
         n_missing=prop.n_missing,
         levels=(*_levels(prop, found.levels), *_missing(sae, prop, sums)),
+    )
+
+
+def served_breakdowns(sae: SAE, feature: int) -> tuple[list[Breakdown], dict[str, str]] | None:
+    """Return the breakdowns of a feature by every column from the analysis 'metadata-association'.
+
+    Returns
+    -------
+    tuple[list[Breakdown], dict[str, str]] | None
+        In the order of the columns; and for each column that was not tested the reason. None when the analysis is not
+        current. Numbers equal those of `breakdown_of`.
+    """
+    if not state_of(sae, _ANALYSIS).is_current:
+        return None
+    about = sae.lookup.tested_columns
+    lines = {line["column"]: line for line in lines_of(sae, _ANALYSIS, feature).to_pylist()}
+    levels: dict[str, list[Level]] = {}
+    for line in lines_of(sae, _ANALYSIS, feature, "levels").to_pylist():
+        levels.setdefault(line["column"], []).append(Level(**{name: line[name] for name in _LEVEL}))
+    reasons = {name: line["reason"] for name, line in about.items() if not line["is_tested"]}
+    reasons |= {name: "the analysis left it out" for name in sae.corpus.metadata_columns if name not in about}
+    return [_served_breakdown(sae, feature, lines[name], about[name], levels[name]) for name in lines], reasons
+
+
+def _served_breakdown(
+    sae: SAE, feature: int, line: dict[str, Any], about: dict[str, Any], levels: list[Level]
+) -> Breakdown:
+    numbers = ("effect", "effect_corrected", "p", "q", "min_expected")
+    return Breakdown(
+        sae=sae.name,
+        feature=feature,
+        column=line["column"],
+        kind=line["kind"],
+        effect_name=line["effect_name"],
+        **{name: line[name] for name in numbers},
+        q_reason="" if line["q"] is not None else "the effect is not defined",
+        n_documents=about["n_documents"],
+        n_missing=about["n_missing"],
+        levels=tuple(levels),
     )
 
 
@@ -170,14 +214,13 @@ def _level(
 
 def _served_q(sae: SAE, feature: int, column: str) -> tuple[float | None, str]:
     """Return q of the current analysis; q needs every feature, so one feature alone cannot give it."""
-    name = "metadata-association"
-    table = served_rows(sae, name, feature, {})
+    table = served_rows(sae, _ANALYSIS, feature, {})
     if table is None:
-        return None, state_of(sae, name).reason
+        return None, state_of(sae, _ANALYSIS).reason
     for line in table.to_pylist():
         if line["column"] == column:
             return line["q"], "" if line["q"] is not None else "the effect is not defined"
-    return None, f"Analysis '{name}' did not include the column '{column}'"
+    return None, f"Analysis '{_ANALYSIS}' did not include the column '{column}'"
 
 
 def _defined(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> float | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["Pick", "Question", "live_rows", "pick_rows", "rows_between"]
+__all__ = ["Pick", "Question", "live_rows", "pick_rows", "rows_between", "served_focus"]
 
 Pick = Literal["top", "quantiles", "random"]
 _MOST_STRATA = 1_000_000
@@ -76,7 +76,7 @@ def pick_rows(sae: SAE, feature: int, question: Question) -> Focus:
         return live_rows(sae, feature, question)
     if question.pick == "top":
         return Focus(*sae.activations.top(feature, question.n))
-    return _served(sae, feature, question) or live_rows(sae, feature, question)
+    return served_focus(sae, feature, question) or live_rows(sae, feature, question)
 
 
 def rows_between(
@@ -119,7 +119,8 @@ def live_rows(sae: SAE, feature: int, question: Question) -> Focus:
     return Focus(rows[picks.entry], values[picks.entry], strata, picks.rank.astype(np.int64))
 
 
-def _served(sae: SAE, feature: int, question: Question) -> Focus | None:
+def served_focus(sae: SAE, feature: int, question: Question) -> Focus | None:
+    """Choose by quantiles or at random from the analysis 'examples', or return None where it cannot answer."""
     wanted = {"seed": question.seed}
     if question.pick == "quantiles":
         wanted["strata"] = question.strata

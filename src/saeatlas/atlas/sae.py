@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.corpus import Corpus
     from saeatlas.atlas.feature_map import FeatureMap
     from saeatlas.atlas.labels import Labels
+    from saeatlas.atlas.lookup import FeatureLookup
     from saeatlas.atlas.pairs import Pair
     from saeatlas.atlas.search_labels import LabelIndex
     from saeatlas.atlas.selection import Selection, Unit
@@ -47,6 +48,10 @@ class SAE:
         """Tables of analyses that were read by feature."""
         self.kept_groups = KeptGroups()
         """Parts of those tables, the last ones that were read."""
+        self.columns: dict[str, pl.Series] = {}
+        """Columns of the table of features, once read; see `saeatlas.atlas.feature_columns`."""
+        self.column_types: dict[str, pl.DataType] | None = None
+        """Types of all its columns, once asked for."""
         self.indexes: dict[str, SearchIndexReader] = {}
         """Search indexes of current analyses, once opened."""
         self.label_index: LabelIndex | None = None
@@ -127,6 +132,13 @@ class SAE:
         from saeatlas.atlas.feature_map import map_of
 
         return map_of(self)
+
+    @cached_property
+    def lookup(self) -> FeatureLookup:
+        """Columns, clusters and explanations of single features, from tables that are read once."""
+        from saeatlas.atlas.lookup import FeatureLookup
+
+        return FeatureLookup(self)
 
     @property
     def explanations(self) -> pl.LazyFrame:

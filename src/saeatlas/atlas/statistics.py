@@ -15,7 +15,16 @@ from saeatlas.kernels.moments import moments_of, wilson
 if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["FeatureStats", "Histogram", "Scale", "histogram_of", "live_histogram", "live_stats", "stats_of"]
+__all__ = [
+    "FeatureStats",
+    "Histogram",
+    "Scale",
+    "histogram_of",
+    "live_histogram",
+    "live_stats",
+    "served_stats",
+    "stats_of",
+]
 
 Scale = Literal["linear", "log"]
 _MOST_BINS = 10_000
@@ -96,8 +105,13 @@ def stats_of(sae: SAE, feature: int) -> FeatureStats:
     """
     if sae.activations.count(feature) <= _QUICK:
         return live_stats(sae, feature)
+    return served_stats(sae, feature) or live_stats(sae, feature)
+
+
+def served_stats(sae: SAE, feature: int) -> FeatureStats | None:
+    """Return the numbers of a feature from the analysis 'stats', or None where it cannot answer."""
     table = served_rows(sae, "stats", feature, {"floor": 0.0})
-    return live_stats(sae, feature) if table is None else _stats(sae, feature, table.to_pylist()[0])
+    return None if table is None else _stats(sae, feature, table.to_pylist()[0])
 
 
 def live_stats(sae: SAE, feature: int) -> FeatureStats:

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from saeatlas.atlas.sae import SAE
+    from saeatlas.format.grouped_table import GroupedTable
     from saeatlas.format.matrix import MatrixReader
 
-__all__ = ["State", "analyses_of", "lines_of", "matrix_of", "served_rows", "state_of", "table_of"]
+__all__ = ["State", "analyses_of", "grouped_table", "lines_of", "matrix_of", "served_rows", "state_of", "table_of"]
 
 
 @dataclass(frozen=True)
@@ -138,10 +139,15 @@ def lines_of(
     columns
         Columns to return; None for all.
     """
+    return grouped_table(sae, analysis, table).lines(feature, columns)
+
+
+def grouped_table(sae: SAE, analysis: str, table: str = "data") -> GroupedTable:
+    """Return a table of an analysis that the commit lists, to be read by feature."""
     from saeatlas.format.grouped_table import GroupedTable
 
     name = f"{analysis}/{table}"
     if name not in sae.tables:
         path = sae.atlas.entries[f"sae/{sae.name}/{analysis}"].path
         sae.tables[name] = GroupedTable(sae.atlas.store, path, table, sae.kept_groups)
-    return sae.tables[name].lines(feature, columns)
+    return sae.tables[name]

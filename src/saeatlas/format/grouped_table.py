@@ -70,6 +70,11 @@ class GroupedTable:
         self._name = name
         self._kept = kept
 
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        return self._metadata.schema.to_arrow_schema().remove_metadata()
+
     def lines(self, feature: int, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the lines of one feature in the order of the table, all columns or some.
 
@@ -89,8 +94,7 @@ class GroupedTable:
             runs = np.split(lines, np.flatnonzero(np.diff(lines) != 1) + 1)
             pieces += [table.slice(int(run[0]), run.size) for run in runs if run.size]
         if not pieces:
-            schema = self._metadata.schema.to_arrow_schema()
-            pieces = [pa.table({field.name: pa.nulls(0, field.type) for field in schema})]
+            pieces = [self.schema.empty_table()]
         found = pa.concat_tables(pieces)
         return found if columns is None else found.select(list(columns))
 

@@ -1,0 +1,65 @@
+"""The graphs between one SAE's features, computed and imported, as tables of edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from saeatlas.atlas.tables import state_of
+from saeatlas.errors import NotFound
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from saeatlas.atlas.sae import SAE
+
+__all__ = ["Graph", "graph_of", "graphs_of"]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Edges between features."""
+
+    name: str
+    """'neighbors' or 'imported'."""
+    source: str
+    """'neighbors' when that analysis found them, 'import' when they came with a map."""
+    metric: str | None
+    """What the weights are; None when nobody says."""
+    n_edges: int
+    """How many."""
+
+
+def graphs_of(sae: SAE) -> list[Graph]:
+    """Return the graphs that can be shown now."""
+    found = []
+    edges = sae.table("neighbors", "edges")
+    if edges is not None:
+        found.append(Graph("neighbors", "neighbors", "cosine", edges.num_rows))
+    if sae.map is not None:
+        metric = sae.map.attributes.get("edge_metric")
+        found.append(Graph("imported", "import", metric or None, int(sae.map.attributes["n_edges"])))
+    return found
+
+
+def graph_of(sae: SAE, name: str) -> tuple[Graph, pa.Table]:
+    """Return a graph and its edges: `source`, `target` and `weight`.
+
+    Raises
+    ------
+    NotFound
+        When there is no such graph now; the hint lists those that there are.
+    """
+    known = {one.name: one for one in graphs_of(sae)}
+    if name not in known:
+        why = state_of(sae, "neighbors").reason if name == "neighbors" else ""
+        raise NotFound(
+            f"SAE '{sae.name}' has no graph '{name:.100}'{': ' if why else ''}{why}",
+            hint=f"Known: {', '.join(known) or 'none'}",
+        )
+    if name == "imported":
+        assert sae.map is not None
+        return known[name], sae.map.edges.select(["source", "target", "weight"])
+    edges = sae.table("neighbors", "edges")
+    assert edges is not None
+    return known[name], edges.rename_columns(["source", "target", "weight"])

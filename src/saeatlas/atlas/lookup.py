@@ -1,0 +1,107 @@
+"""What every page about a feature looks up beside its activations: its columns, clusters and explanations."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from saeatlas.atlas.clusterings import Cluster, clusterings_of, clusters_of
+from saeatlas.atlas.explanations import explanation_sets, first_texts
+from saeatlas.atlas.tables import analyses_of, grouped_table, lines_of, state_of
+from saeatlas.format.grouped_table import GroupedTable
+
+if TYPE_CHECKING:
+    from saeatlas.atlas.sae import SAE
+
+__all__ = ["FeatureLookup"]
+
+
+class FeatureLookup:
+    """Answers about single features from what one commit holds; what all answers need is read once and kept.
+
+    Memory: the first explanation of each feature, and the row groups that `SAE.kept_groups` keeps.
+    """
+
+    def __init__(self, sae: SAE) -> None:
+        self._sae = sae
+
+    @cached_property
+    def texts(self) -> dict[int, str]:
+        """The first explanation of each feature that has one, stripped."""
+        return {feature: text.strip() for feature, text in first_texts(self._sae.explanations).items()}
+
+    def explanations(self, feature: int) -> list[dict[str, Any]]:
+        """Return what was said about a feature: `set`, `explainer`, `method` (None where unknown), `text`."""
+        columns = ("explainer", "method", "text")
+        return [
+            {"set": name, **line}
+            for name, table in self._sets.items()
+            for line in table.lines(feature, columns).to_pylist()
+        ]
+
+    def columns(self, feature: int) -> dict[str, Any]:
+        """Return the numbers, words and truth values of a feature in every current analysis with one line per feature.
+
+        Named `<analysis>.<column>`; None where a value is missing. Lists are left out.
+        """
+        found: dict[str, Any] = {}
+        for analysis, columns in self._scalars.items():
+            lines = lines_of(self._sae, analysis, feature, columns=columns).to_pylist()
+            values = lines[0] if lines else dict.fromkeys(columns)
+            found |= {f"{analysis}.{column}": _present(values[column]) for column in columns}
+        return found
+
+    def clusters(self, feature: int) -> list[tuple[str, Cluster]]:
+        """Return the clustering and the cluster of a feature, for each clustering in which it is in a cluster."""
+        names = list(self._clusters)
+        if not names:
+            return []
+        line = lines_of(self._sae, "clusters", feature, columns=names).to_pylist()[0]
+        return [(name, self._clusters[name][line[name]]) for name in names if line[name] is not None]
+
+    @cached_property
+    def tested_columns(self) -> dict[str, dict[str, Any]]:
+        """Metadata columns as the analysis 'metadata-association' saw them, by name; empty when it is not current."""
+        table = self._sae.table("metadata-association", "columns")
+        return {} if table is None else {line["column"]: line for line in table.to_pylist()}
+
+    @cached_property
+    def _clusters(self) -> dict[str, dict[int | str, Cluster]]:
+        """Return the clusters of each clustering by what `data` calls them: their number, or their path."""
+        every = clusters_of(self._sae)
+        return {
+            name: {(one.cluster if one.path is None else one.path): one for one in every[name]}
+            for name in clusterings_of(self._sae)
+        }
+
+    @cached_property
+    def _scalars(self) -> dict[str, list[str]]:
+        import pyarrow as pa
+
+        found = {}
+        for analysis in analyses_of(self._sae):
+            axis = self._sae.atlas.manifest(f"sae/{self._sae.name}/{analysis}").attributes.get("axis")
+            if axis == "feature" and state_of(self._sae, analysis).is_current:
+                schema = grouped_table(self._sae, analysis).schema
+                found[analysis] = [
+                    field.name for field in schema if field.name != "feature" and not pa.types.is_nested(field.type)
+                ]
+        return found
+
+    @cached_property
+    def _sets(self) -> dict[str, GroupedTable]:
+        entries, store = self._sae.atlas.entries, self._sae.atlas.store
+        return {
+            name: GroupedTable(
+                store,
+                entries[f"sae/{self._sae.name}/imported/explanations/{name}"].path,
+                "data",
+                self._sae.kept_groups,
+            )
+            for name in explanation_sets(self._sae)
+        }
+
+
+def _present(value: Any) -> Any:  # noqa: ANN401  # whatever a table holds
+    return None if isinstance(value, float) and math.isnan(value) else value
