@@ -62,6 +62,7 @@ def create_app(atlas_url: str, settings: ServerSettings | None = None) -> FastAP
     app.state.metrics = Metrics()
     app.state.pages = Pages(chosen.pages)
     app.state.started_at = time.monotonic()
+    app.state.at_stop = []
     add_problem_handlers(app)
     for module in _modules():
         _mount(app, module)
@@ -77,7 +78,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start what resources asked to have running, and stop it at the end."""
     yield
     app.state.live.stopping.set()
-    for stop in getattr(app.state, "at_stop", []):
+    for stop in app.state.at_stop:
         stop()
 
 

@@ -1,0 +1,99 @@
+"""The columns of features, each read once per commit: feature i is line i of every one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from saeatlas.atlas.tables import analyses_of, state_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from saeatlas.atlas.sae import SAE
+
+__all__ = ["EXPLANATIONS", "column_types", "explanation_texts", "feature_analyses", "load_columns"]
+
+EXPLANATIONS = "explanations"
+"""What stands before the columns that come from explanations and not from an analysis."""
+
+_loading = threading.Lock()
+
+
+def feature_analyses(sae: SAE) -> Iterator[str]:
+    """Yield the analyses that are current and have one line for each feature."""
+    for analysis in analyses_of(sae):
+        axis = sae.atlas.manifest(f"sae/{sae.name}/{analysis}").attributes.get("axis")
+        if axis == "feature" and state_of(sae, analysis).is_current:
+            yield analysis
+
+
+def column_types(sae: SAE) -> dict[str, pl.DataType]:
+    """Return name → type of every column beside `feature`, in the order of the table."""
+    if sae.column_types is None:
+        sae.column_types = _types(sae)
+    return sae.column_types
+
+
+def load_columns(sae: SAE, names: Iterable[str]) -> pl.DataFrame:
+    """Return columns that there are, one line for each feature; missing values, and NaN, are null.
+
+    A column of single values is kept for the next time: 8 bytes for each feature, or what its texts have. Columns of
+    lists are read anew.
+    """
+    import polars as pl
+
+    wanted = list(dict.fromkeys(name for name in names if name != "feature"))
+    with _loading:
+        # One reader at a time: a second one would read the same bytes beside the first.
+        absent = [name for name in wanted if name not in sae.columns]
+        fresh = {series.name: series for analysis in _owners(absent) for series in _read(sae, analysis, absent)}
+        sae.columns.update({name: series for name, series in fresh.items() if not series.dtype.is_nested()})
+        found = {**fresh, **{name: sae.columns[name] for name in wanted if name in sae.columns}}
+    return pl.DataFrame([pl.Series("feature", np.arange(sae.n_features)), *(found[name] for name in wanted)])
+
+
+def explanation_texts(sae: SAE) -> pl.LazyFrame:
+    """Return `feature`, `explanations.n` and `explanations.text`, the first in the order of the sets."""
+    import polars as pl
+
+    first = pl.col("text").first().str.strip_chars().alias(f"{EXPLANATIONS}.text")
+    grouped = sae.explanations.group_by("feature", maintain_order=True)
+    return grouped.agg(pl.len().cast(pl.Int64).alias(f"{EXPLANATIONS}.n"), first)
+
+
+def _types(sae: SAE) -> dict[str, pl.DataType]:
+    from saeatlas.atlas.feature_table import feature_frame
+
+    return {name: kind for name, kind in feature_frame(sae).collect_schema().items() if name != "feature"}
+
+
+def _owners(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(name.rpartition(".")[0] for name in names))
+
+
+def _read(sae: SAE, analysis: str, names: Iterable[str]) -> list[pl.Series]:
+    """Read those of the columns that belong to an analysis."""
+    import polars as pl
+
+    from saeatlas.format.table import scan_table
+
+    own = [name for name in names if name.rpartition(".")[0] == analysis]
+    if analysis == EXPLANATIONS:
+        table = explanation_texts(sae).select("feature", *own).collect()
+    else:
+        lines = scan_table(sae.atlas.store, sae.atlas.entries[f"sae/{sae.name}/{analysis}"].path, "data")
+        columns = (pl.col(name.rpartition(".")[2]).alias(name) for name in own)
+        table = lines.select(pl.col("feature").cast(pl.Int64), *columns).collect()
+    features = table["feature"].to_numpy()
+    if not (features.size == sae.n_features and (features == np.arange(sae.n_features)).all()):
+        every = pl.DataFrame([pl.Series("feature", np.arange(sae.n_features))])
+        table = every.join(table, on="feature", how="left", maintain_order="left")
+    return [_without_nan(table[name]) for name in own]
+
+
+def _without_nan(series: pl.Series) -> pl.Series:
+    return series.fill_nan(None).rechunk() if series.dtype.is_float() else series.rechunk()
