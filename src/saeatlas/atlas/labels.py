@@ -53,6 +53,8 @@ class Labels:
         self._log = EventLog(sae.atlas.store, labels_prefix(sae.name))
         self._categories = Categories(sae.atlas.store)
         self._lock = threading.RLock()
+        self.writing = threading.Lock()
+        """Held by one who looks at the labels and then writes, so that no other thread does in between."""
         self._table: pa.Table | None = None
         self._forget()
 
@@ -281,7 +283,7 @@ def label_columns(sae: SAE) -> pl.LazyFrame:
 
 
 def _extra(event: LabelEvent) -> str | None:
-    return json.dumps(dict(event.said.extra), ensure_ascii=False, sort_keys=True) if event.said.extra else None
+    return json.dumps(dict(event.said.extra), sort_keys=True) if event.said.extra else None
 
 
 def _current_table(labels: Iterator[Label]) -> pa.Table:
