@@ -100,7 +100,7 @@ class SearchResult(BaseModel):
 
 
 @router.get("/search", response_model=SearchResult)
-def search_atlas(  # noqa: PLR0913 - each is a question of its own
+def search_atlas(
     request: Request,
     atlas: AtlasNow,
     q: Annotated[str, Query(description='Words; a phrase in "double quotes".', min_length=1, max_length=MAX_QUERY)],
