@@ -1,6 +1,13 @@
 /** Which address shows which page; each page is fetched when it is first opened. */
-import { lazy, Suspense } from 'react';
-import { Route, Switch } from 'wouter';
+import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
+import { Route, Switch, useLocation } from 'wouter';
+import { report } from './core/messages';
+import { patch } from './core/state';
+import { saeOf } from './core/url';
+import { Failure } from './ui/Failure';
+import { session } from './ui/session';
+import { Shell } from './ui/shell/Shell';
+import { useApp } from './ui/useApp';
 
 const Home = lazy(() => import('./pages/home'));
 const Explore = lazy(() => import('./pages/explore'));
@@ -9,17 +16,66 @@ const Feature = lazy(() => import('./pages/feature'));
 const Pair = lazy(() => import('./pages/pair'));
 const Document = lazy(() => import('./pages/document'));
 
+/** Opens the SAE that the address names, and shows its pages once it is here. */
+function SaeScope({ children }: { children: ReactNode }) {
+  const [path] = useLocation();
+  const sae = saeOf(path);
+  const opened = useApp((state) => state.detail?.name ?? null);
+  const [failure, setFailure] = useState<{ sae: string; error: Error } | null>(null);
+  const open = () => {
+    if (sae === null) return;
+    setFailure(null);
+    session.open(sae).catch((error: unknown) => {
+      if (error instanceof DOMException) return;
+      if (error instanceof Error) setFailure({ sae, error });
+      else report(error);
+    });
+  };
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- opened again only for another SAE
+  useEffect(open, [sae]);
+  if (failure && failure.sae === sae)
+    return (
+      <main className="page">
+        <Failure error={failure.error} retry={open} />
+      </main>
+    );
+  if (opened !== sae) return <p className="page-wait">Opening {sae} …</p>;
+  return children;
+}
+
+function Unknown() {
+  useEffect(() => patch({ focus: null }), []);
+  return (
+    <main className="page">
+      <h1>There is no such page</h1>
+      <p>
+        <a href="/">Everything in this atlas</a>
+      </p>
+    </main>
+  );
+}
+
 export function App() {
   return (
-    <Suspense fallback={<p className="page-wait">Loading …</p>}>
-      <Switch>
-        <Route path="/" component={Home} />
-        <Route path="/s/:sae/explore" component={Explore} />
-        <Route path="/s/:sae/map" component={MapPage} />
-        <Route path="/s/:sae/f/:id" component={Feature} />
-        <Route path="/s/:sae/pair/:a/:b" component={Pair} />
-        <Route path="/c/:corpus/d/:document" component={Document} />
-      </Switch>
-    </Suspense>
+    <Shell>
+      <Suspense fallback={<p className="page-wait">Loading …</p>}>
+        <Switch>
+          <Route path="/" component={Home} />
+          <Route path="/c/:corpus/d/:document" component={Document} />
+          <Route path="/s/:sae/*?">
+            <SaeScope>
+              <Switch>
+                <Route path="/s/:sae/explore" component={Explore} />
+                <Route path="/s/:sae/map" component={MapPage} />
+                <Route path="/s/:sae/f/:id" component={Feature} />
+                <Route path="/s/:sae/pair/:a/:b" component={Pair} />
+                <Route component={Unknown} />
+              </Switch>
+            </SaeScope>
+          </Route>
+          <Route component={Unknown} />
+        </Switch>
+      </Suspense>
+    </Shell>
   );
 }

@@ -50,7 +50,9 @@ export function identityLine(identity: Readonly<Record<string, Scalar>>, digest:
   const said = ['model', 'hook', 'layer', 'architecture', 'width', 'revision'].flatMap((name) => {
     const value = identity[name];
     if (value === null || value === undefined || value === '') return [];
-    return [name === 'model' || name === 'hook' || name === 'architecture' ? String(value) : `${name} ${String(value)}`];
+    return [
+      name === 'model' || name === 'hook' || name === 'architecture' ? String(value) : `${name} ${String(value)}`,
+    ];
   });
   return [...said, `identity ${digest.slice(0, 12)}`].join(' · ');
 }
@@ -92,7 +94,11 @@ export function escapeXml(text: string): string {
 }
 
 /** The texts above and below a chart, and how large the whole picture is. */
-function caption(width: number, height: number, info: PictureInfo): { marks: string; top: number; width: number; height: number } {
+function caption(
+  width: number,
+  height: number,
+  info: PictureInfo,
+): { marks: string; top: number; width: number; height: number } {
   const whole = Math.max(width + 2 * MARGIN, 360);
   const letters = Math.floor((whole - 2 * MARGIN) / 6.2);
   const marks: string[] = [];

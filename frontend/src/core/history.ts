@@ -1,5 +1,5 @@
 /** Keeps the address in step with the state: one entry for each gesture, however many changes it makes. */
-import { app, patch, type AppState } from './state';
+import { app, type AppState } from './state';
 import { decodeState, encodeState, type Shared } from './url';
 
 /** Changes less than this many milliseconds apart, to the same things, are one gesture. */
@@ -76,9 +76,4 @@ export function followState(apply: (shared: Shared) => void): () => void {
     clearTimeout(timer);
     removeEventListener('popstate', onBack);
   };
-}
-
-/** Put the state of the address the pages were opened at. */
-export function readAddress(): void {
-  patch(decodeState(new URLSearchParams(location.search)));
 }

@@ -78,25 +78,30 @@ export class Session {
     }
   }
 
-  /** Show an SAE at its newest commit. What was about another SAE is dropped, but not what the address holds. */
-  async open(sae: string, isFromAddress = false): Promise<void> {
+  /** Show an SAE at its newest commit, with the state that the address holds. */
+  async open(sae: string): Promise<void> {
+    const { columns } = app.getState();
+    const shared = decodeState(new URLSearchParams(location.search));
+    patch({ ...shared, columns: shared.columns.length ? shared.columns : columns });
+    await this.#fetch(sae);
+  }
+
+  /** The same SAE at the newest commit, with filters, selection and order as they are. */
+  async reopen(): Promise<void> {
+    const { sae } = app.getState();
+    if (sae !== null) await this.#fetch(sae);
+  }
+
+  async #fetch(sae: string): Promise<void> {
     this.#opening?.abort();
     const opening = new AbortController();
     this.#opening = opening;
-    if (!isFromAddress && app.getState().sae !== null && app.getState().sae !== sae)
-      patch({ ...decodeState(new URLSearchParams()), columns: app.getState().columns });
     this.#viewer = null;
     patch({ sae, detail: null, store: null, view: null, hover: null });
     const detail = await getJson<SaeDetail>(`/saes/${segment(sae)}`, {}, opening.signal);
     if (opening.signal.aborted) return;
     this.#start(sae, detail);
     await this.#fetchSets();
-  }
-
-  /** The same SAE at the newest commit, with filters, selection and order as they are. */
-  async reopen(): Promise<void> {
-    const { sae } = app.getState();
-    if (sae !== null) await this.open(sae, true);
   }
 
   #start(sae: string, detail: SaeDetail): void {

@@ -1,0 +1,52 @@
+/** The facts of an SAE in words. */
+import type { AnalysisState, SaeSummary, Scalar } from './types';
+
+/** What most people tell SAEs apart by: model, layer and hook; empty where nobody stated them. */
+export function identityText({ identity }: Pick<SaeSummary, 'identity'>): string {
+  const { model, layer, hook } = identity;
+  const parts = [
+    typeof model === 'string' ? model : null,
+    typeof layer === 'number' || typeof layer === 'string' ? `layer ${layer}` : null,
+    typeof hook === 'string' ? hook : null,
+  ];
+  return parts.filter((part) => part !== null && part !== '').join(', ');
+}
+
+/** Facts that were stated, in their order. */
+export function statedFacts(identity: Record<string, Scalar>): [string, Scalar][] {
+  return Object.entries(identity).filter(([, value]) => value !== null && value !== '' && value !== undefined);
+}
+
+export interface MissingAnalysis {
+  name: string;
+  state: 'stale' | 'absent';
+  reason: string | null;
+  command: string;
+}
+
+/** A word as a shell takes it. */
+export function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Analyses that are not current, stale ones first, each with the command that makes it. */
+export function missingAnalyses(analyses: readonly AnalysisState[], sae: string): MissingAnalysis[] {
+  const missing = analyses.flatMap(({ name, state, reason }) =>
+    state === 'current'
+      ? []
+      : [{ name, state, reason, command: `saeatlas analyze ${quoted(name)} --sae ${quoted(sae)}` }],
+  );
+  return missing.sort((a, b) => (a.state === b.state ? a.name.localeCompare(b.name) : a.state === 'stale' ? -1 : 1));
+}
+
+/** A scalar as people read it. */
+export function scalarText(value: unknown): string {
+  if (value === null || value === undefined) return '–';
+  if (typeof value === 'number') {
+    if (Number.isInteger(value)) return value.toLocaleString('en-US');
+    return String(Number(value.toPrecision(4)));
+  }
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (Array.isArray(value)) return value.map(scalarText).join(', ');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,121 @@
+/** Which SAE is on show, what is known about it, and which others there are. */
+import { identityText, scalarText, statedFacts } from '../../core/identity';
+import type { SaeDetail, SaeList } from '../../core/types';
+import { pathTo } from '../../core/url';
+import { plural } from '../../plots/numbers';
+import { Failure } from '../Failure';
+import { Go } from '../Go';
+import { Missing } from '../Missing';
+import { Popover } from '../Popover';
+import { useApp } from '../useApp';
+import { useJson } from '../useJson';
+import styles from './picker.module.css';
+
+function Card({ detail }: { detail: SaeDetail }) {
+  const card = Object.entries(detail.report_card ?? {}).filter(([, value]) => value !== null);
+  return (
+    <section className={styles.card} aria-label={`About ${detail.name}`}>
+      <h3 dir="auto">{detail.name}</h3>
+      <dl>
+        {statedFacts(detail.identity)
+          .filter(([name]) => name !== 'name')
+          .map(([name, value]) => (
+            <Fact key={name} name={name} value={scalarText(value)} />
+          ))}
+        <Fact
+          name="features"
+          value={scalarText(detail.n_features) + (detail.is_width_known ? '' : ', as far as data names them')}
+        />
+        <Fact name="corpus" value={detail.corpus ?? 'none'} />
+        <Fact name="rows" value={scalarText(detail.n_rows)} />
+        <Fact name="documents" value={scalarText(detail.n_documents)} />
+        <Fact name="labelled" value={scalarText(detail.n_labelled)} />
+        <Fact name="explained" value={scalarText(detail.n_explained)} />
+        <Fact name="digest" value={detail.identity_digest.slice(0, 16)} />
+      </dl>
+      {card.length ? (
+        <>
+          <h3>Report card</h3>
+          <dl>
+            {card.map(([name, value]) => (
+              <Fact key={name} name={name.replaceAll('_', ' ')} value={scalarText(value)} />
+            ))}
+          </dl>
+        </>
+      ) : (
+        <p className="muted">There is no report card: the analysis "report-card" is not computed.</p>
+      )}
+      <Missing detail={detail} />
+    </section>
+  );
+}
+
+function Fact({ name, value }: { name: string; value: string }) {
+  return (
+    <div className={styles.fact}>
+      <dt>{name}</dt>
+      <dd dir="auto" title={value}>
+        {value}
+      </dd>
+    </div>
+  );
+}
+
+function Choices({ close }: { close: () => void }) {
+  const sae = useApp((state) => state.sae);
+  const detail = useApp((state) => state.detail);
+  const { data, error, isLoading } = useJson<SaeList>('/saes');
+  return (
+    <div className={styles.choices}>
+      <nav aria-label="SAEs" className={styles.list}>
+        <h3>SAEs</h3>
+        {isLoading ? <p className="muted">Loading …</p> : null}
+        {error ? <Failure error={error} /> : null}
+        {data?.saes.map((each) => (
+          <Go
+            key={each.name}
+            to={pathTo(each.name, 'explore')}
+            isFresh={each.name !== sae}
+            className={styles.choice}
+            aria-current={each.name === sae ? 'true' : undefined}
+            onClick={close}
+          >
+            <strong dir="auto">{each.name}</strong>
+            <span className="muted">
+              {plural(each.n_features, 'feature')}
+              {each.has_activations ? `, ${plural(each.n_rows ?? 0, 'row')} of ${each.corpus}` : ', no activations'}
+            </span>
+            <span className="muted" dir="auto">
+              {identityText(each)}
+            </span>
+          </Go>
+        ))}
+        <Go to="/" isFresh onClick={close} className={styles.all}>
+          Everything in this atlas
+        </Go>
+      </nav>
+      {detail ? <Card detail={detail} /> : null}
+    </div>
+  );
+}
+
+export function SaePicker() {
+  const sae = useApp((state) => state.sae);
+  const corpus = useApp((state) => state.detail?.corpus ?? null);
+  return (
+    <Popover
+      label={sae === null ? 'Choose an SAE' : `SAE ${sae}: facts, report card, and other SAEs`}
+      face={
+        <span className={styles.face}>
+          <span className="ellipsis" dir="auto">
+            {sae ?? 'Choose an SAE'}
+          </span>
+          {corpus === null ? null : <span className="muted ellipsis">{corpus}</span>}
+          <span aria-hidden="true">▾</span>
+        </span>
+      }
+    >
+      {(close) => <Choices close={close} />}
+    </Popover>
+  );
+}

@@ -1,0 +1,40 @@
+/** Copies the address of what is on show. */
+import { useState } from 'react';
+import { linkTo } from '../../core/history';
+import { tell } from '../../core/messages';
+import { app } from '../../core/state';
+import { MOST_IDS } from '../../core/url';
+
+/** Whether a list is too long for the address and the server could not take it. */
+function isIncomplete(): boolean {
+  const { selection, filters } = app.getState();
+  const lists = [...(selection ? [selection] : []), ...filters.filter((filter) => filter.kind === 'set')];
+  return lists.some(({ ids, hash }) => ids.length > MOST_IDS && !hash);
+}
+
+export function ShareButton() {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    const url = new URL(linkTo(location.pathname), location.href);
+    const others = new URLSearchParams(location.search);
+    for (const [name, value] of others) if (!url.searchParams.has(name)) url.searchParams.append(name, value);
+    try {
+      await navigator.clipboard.writeText(url.href);
+      setCopied(true);
+      setTimeout(() => setCopied(false), 2000);
+    } catch {
+      tell('info', 'The browser does not let pages copy here', `Copy the address yourself: ${url.href}`);
+    }
+    if (isIncomplete())
+      tell(
+        'info',
+        `The link leaves out a list of more than ${MOST_IDS} features`,
+        'The server is read-only and keeps no lists',
+      );
+  };
+  return (
+    <button type="button" className="quiet" onClick={() => void copy()} title="Copy a link to exactly this">
+      {isCopied ? 'Copied' : 'Share'}
+    </button>
+  );
+}
