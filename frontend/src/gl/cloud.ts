@@ -1,0 +1,158 @@
+/** The points of one SAE on the graphics card, drawn in two parts: what is left out as a ground, then the rest. */
+import {
+  BufferAttribute,
+  BufferGeometry,
+  DynamicDrawUsage,
+  GLSL3,
+  NoBlending,
+  NormalBlending,
+  Points,
+  ShaderMaterial,
+  type IUniform,
+} from 'three';
+import { POINT_FRAGMENT, POINT_VERTEX } from './shaders';
+
+/** What a point is: the fourth byte of its look. Higher kinds are drawn over lower ones. */
+export const Kind = {
+  /** Has no place, or is not shown. */
+  hidden: 0,
+  /** Left out by the filters: a grey ground that cannot be picked. */
+  context: 1,
+  plain: 2,
+  /** The value it is coloured by is missing: a ring. */
+  missing: 3,
+  selected: 4,
+  /** Found by the search. */
+  found: 5,
+} as const;
+
+/** Settings that all clouds share; changing a value changes them all. */
+export type SharedUniforms = Record<
+  'uScale' | 'uLeast' | 'uMost' | 'uPick' | 'uAlpha' | 'uDim' | 'uFog' | 'uGround' | 'uContext' | 'uMark' | 'uFound',
+  IUniform
+>;
+
+/** Size of a point whose size nothing says, as a byte. */
+export const PLAIN_SIZE = 124;
+
+export class PointCloud {
+  readonly n: number;
+  readonly first: number;
+  readonly ground: Points;
+  readonly points: Points;
+  readonly #geometries: [BufferGeometry, BufferGeometry];
+  readonly #materials: [ShaderMaterial, ShaderMaterial];
+  readonly #look: BufferAttribute;
+  readonly #size: BufferAttribute;
+  readonly #position: BufferAttribute;
+  n_drawn = 0;
+  n_ground = 0;
+
+  /** `first` is what the ids of this cloud are counted from in the picture that is used for picking. */
+  constructor(n: number, first: number, shared: SharedUniforms) {
+    this.n = n;
+    this.first = first;
+    this.#position = new BufferAttribute(new Float32Array(3 * n), 3);
+    this.#look = new BufferAttribute(new Uint8Array(4 * n), 4, true).setUsage(DynamicDrawUsage);
+    this.#size = new BufferAttribute(new Uint8Array(n).fill(PLAIN_SIZE), 1, true).setUsage(DynamicDrawUsage);
+    const material = () =>
+      new ShaderMaterial({
+        glslVersion: GLSL3,
+        vertexShader: POINT_VERTEX,
+        fragmentShader: POINT_FRAGMENT,
+        uniforms: { ...shared, uFirst: { value: first } },
+        transparent: true,
+      });
+    this.#materials = [material(), material()];
+    this.#materials[0].depthWrite = false;
+    this.#geometries = [new BufferGeometry(), new BufferGeometry()];
+    for (const geometry of this.#geometries) {
+      geometry.setAttribute('position', this.#position);
+      geometry.setAttribute('aLook', this.#look);
+      geometry.setAttribute('aSize', this.#size);
+      geometry.setIndex(new BufferAttribute(new Uint32Array(n), 1).setUsage(DynamicDrawUsage));
+      geometry.setDrawRange(0, 0);
+    }
+    this.ground = new Points(this.#geometries[0], this.#materials[0]);
+    this.points = new Points(this.#geometries[1], this.#materials[1]);
+    this.ground.renderOrder = 0;
+    this.points.renderOrder = 2;
+    for (const each of [this.ground, this.points]) {
+      each.frustumCulled = false;
+      each.matrixAutoUpdate = false;
+    }
+  }
+
+  get places(): Float32Array {
+    return this.#position.array as Float32Array;
+  }
+
+  get look(): Uint8Array {
+    return this.#look.array as Uint8Array;
+  }
+
+  kindOf(index: number): number {
+    return this.look[4 * index + 3];
+  }
+
+  /** Whether a point can be picked: it has a place and no filter leaves it out. */
+  isShown(index: number): boolean {
+    return this.look[4 * index + 3] > Kind.context && !Number.isNaN(this.places[3 * index]);
+  }
+
+  setPlaces(places: Float32Array): void {
+    this.places.set(places);
+    this.#position.needsUpdate = true;
+    this.#sort();
+  }
+
+  /** Four bytes for each feature: red, green, blue, kind. */
+  setLook(look: Uint8Array): void {
+    this.look.set(look);
+    this.#look.needsUpdate = true;
+    this.#sort();
+  }
+
+  /** A byte for each feature, or null for one size for all. */
+  setSizes(sizes: Uint8Array | null): void {
+    if (sizes) (this.#size.array as Uint8Array).set(sizes);
+    else (this.#size.array as Uint8Array).fill(PLAIN_SIZE);
+    this.#size.needsUpdate = true;
+  }
+
+  /** On flat maps later points cover earlier ones; in space the nearer ones cover the others. */
+  setFlat(isFlat: boolean): void {
+    this.#materials[1].depthWrite = !isFlat;
+    this.#materials[1].depthTest = !isFlat;
+    this.#materials[0].depthTest = !isFlat;
+  }
+
+  setPicking(isPicking: boolean): void {
+    this.#materials[1].blending = isPicking ? NoBlending : NormalBlending;
+    this.ground.visible = !isPicking;
+  }
+
+  #sort(): void {
+    const { places, look } = this;
+    const [below, above] = this.#geometries.map((geometry) => geometry.getIndex()!);
+    const lists: number[][] = [[], [], [], [], [], []];
+    for (let i = 0; i < this.n; i++) if (!Number.isNaN(places[3 * i])) lists[look[4 * i + 3]].push(i);
+    this.n_ground = fill(below, lists.slice(Kind.context, Kind.plain));
+    this.n_drawn = fill(above, [lists[Kind.missing], lists[Kind.plain], lists[Kind.selected], lists[Kind.found]]);
+    this.#geometries[0].setDrawRange(0, this.n_ground);
+    this.#geometries[1].setDrawRange(0, this.n_drawn);
+  }
+
+  dispose(): void {
+    for (const geometry of this.#geometries) geometry.dispose();
+    for (const material of this.#materials) material.dispose();
+  }
+}
+
+function fill(index: BufferAttribute, lists: readonly number[][]): number {
+  let n = 0;
+  const array = index.array as Uint32Array;
+  for (const list of lists) for (const item of list) array[n++] = item;
+  index.needsUpdate = true;
+  return n;
+}

@@ -1,0 +1,70 @@
+/**
+ * What lies under the pointer: the map is drawn once more, as large as it is on screen, with the id of each point as
+ * its colour. That picture is made after the view changed and came to rest; asking it costs the reading of few pixels.
+ */
+import { NearestFilter, RGBAFormat, UnsignedByteType, WebGLRenderTarget, type WebGLRenderer } from 'three';
+
+/** How far from the pointer a point may be, in pixels. */
+export const REACH = 7;
+
+/** The id in a square of pixels that is nearest to its middle; 0 where there is none. Rows of four bytes a pixel. */
+export function nearestId(pixels: Uint8Array, side: number): number {
+  const middle = (side - 1) / 2;
+  let best = 0;
+  let least = Infinity;
+  for (let i = 0; i < side * side; i++) {
+    const id = pixels[4 * i] + pixels[4 * i + 1] * 256 + pixels[4 * i + 2] * 65536;
+    if (!id) continue;
+    const gap = ((i % side) - middle) ** 2 + (Math.floor(i / side) - middle) ** 2;
+    if (gap < least) [best, least] = [id, gap];
+  }
+  return best;
+}
+
+export class Picker {
+  readonly #target = new WebGLRenderTarget(1, 1, {
+    minFilter: NearestFilter,
+    magFilter: NearestFilter,
+    format: RGBAFormat,
+    type: UnsignedByteType,
+    generateMipmaps: false,
+  });
+  readonly #side = 2 * REACH + 1;
+  readonly #pixels = new Uint8Array(4 * this.#side * this.#side);
+  isFresh = false;
+
+  /** The picture no longer agrees with the view. */
+  spoil(): void {
+    this.isFresh = false;
+  }
+
+  /** Draw the ids, `draw` drawing the points and nothing else. */
+  refresh(renderer: WebGLRenderer, width: number, height: number, draw: () => void): void {
+    this.#target.setSize(width, height);
+    renderer.setRenderTarget(this.#target);
+    renderer.setClearColor(0x000000, 0);
+    renderer.clear();
+    draw();
+    renderer.setRenderTarget(null);
+    this.isFresh = true;
+  }
+
+  /** The id at a pixel from the left and the top, or of the point nearest to it within reach; 0 for none. */
+  at(renderer: WebGLRenderer, x: number, y: number): number {
+    const { width, height } = this.#target;
+    if (!(x >= 0 && y >= 0 && x < width && y < height)) return 0;
+    this.#pixels.fill(0);
+    const left = Math.floor(x) - REACH;
+    const bottom = height - 1 - Math.floor(y) - REACH;
+    const gl = renderer.getContext();
+    renderer.setRenderTarget(this.#target);
+    // Read by WebGL itself: three.js refuses squares that reach over the border, where WebGL leaves pixels as they are.
+    gl.readPixels(left, bottom, this.#side, this.#side, gl.RGBA, gl.UNSIGNED_BYTE, this.#pixels);
+    renderer.setRenderTarget(null);
+    return nearestId(this.#pixels, this.#side);
+  }
+
+  dispose(): void {
+    this.#target.dispose();
+  }
+}

@@ -1,0 +1,104 @@
+/** The programs that draw points and edges. */
+
+/**
+ * A point's look is four bytes: its colour and what it is (see `Kind`). Sizes are in the unit of the map, so points
+ * grow as one comes nearer, but never below `uLeast` pixels: what would be smaller is drawn fainter instead, so that a
+ * far cloud has the brightness that it would have.
+ */
+export const POINT_VERTEX = /* glsl */ `
+precision highp float;
+in vec4 aLook;
+in float aSize;
+uniform float uScale;
+uniform float uLeast;
+uniform float uMost;
+uniform float uPick;
+uniform float uFirst;
+uniform float uAlpha;
+uniform float uDim;
+uniform vec2 uFog;
+uniform vec3 uGround;
+uniform vec3 uContext;
+out vec4 vColour;
+out float vKind;
+out float vSize;
+flat out vec3 vId;
+
+void main() {
+  vec4 seen = modelViewMatrix * vec4(position, 1.0);
+  gl_Position = projectionMatrix * seen;
+  float depth = max(-seen.z, 1e-4);
+  float kind = floor(aLook.a * 255.0 + 0.5);
+  bool isContext = kind < 1.5;
+  bool isMarked = kind > 3.5;
+  float grow = isContext ? 0.75 : (isMarked ? 1.5 : 1.0);
+  float wanted = uScale * grow * mix(0.5, 2.6, aSize * aSize) / depth;
+  float least = isMarked ? uLeast * 2.2 : uLeast;
+  vSize = clamp(wanted, least, uMost);
+  gl_PointSize = vSize;
+  vKind = kind;
+  float thin = clamp((wanted * wanted) / (uLeast * uLeast), 0.35, 1.0);
+  float alpha = isMarked ? 1.0 : (isContext ? 0.34 : uAlpha * uDim) * thin;
+  float fog = uFog.y > uFog.x ? clamp((depth - uFog.x) / (uFog.y - uFog.x), 0.0, 1.0) : 0.0;
+  vec3 colour = isContext ? uContext : aLook.rgb;
+  vColour = vec4(mix(colour, uGround, isMarked ? 0.0 : 0.62 * fog), alpha);
+  float id = uFirst + float(gl_VertexID) + 1.0;
+  vId = vec3(mod(id, 256.0), mod(floor(id / 256.0), 256.0), floor(id / 65536.0)) / 255.0;
+  if (uPick > 0.5 && isContext) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
+}
+`;
+
+export const POINT_FRAGMENT = /* glsl */ `
+precision highp float;
+in vec4 vColour;
+in float vKind;
+in float vSize;
+flat in vec3 vId;
+uniform float uPick;
+uniform vec3 uMark;
+uniform vec3 uFound;
+out vec4 pixel;
+
+void main() {
+  vec2 place = gl_PointCoord * 2.0 - 1.0;
+  float radius = length(place);
+  if (radius > 1.0 && vSize > 2.0) discard;
+  if (uPick > 0.5) {
+    pixel = vec4(vId, 1.0);
+    return;
+  }
+  float step1 = 2.0 / vSize;
+  float cover = vSize > 2.0 ? 1.0 - smoothstep(1.0 - step1, 1.0, radius) : 1.0;
+  vec3 colour = vColour.rgb;
+  if (vKind > 2.5 && vKind < 3.5 && vSize > 4.5 && radius < 1.0 - 2.2 * step1) discard;
+  if (vKind > 3.5) {
+    float ring = smoothstep(1.0 - 2.6 * step1, 1.0 - 1.8 * step1, radius);
+    colour = mix(colour, vKind > 4.5 ? uFound : uMark, ring);
+  } else if (vSize > 5.0) {
+    colour *= mix(1.0, 0.78, smoothstep(0.45, 1.0, radius));
+  }
+  pixel = vec4(colour, vColour.a * cover);
+}
+`;
+
+/** Edges fade with their weight: `aStrength` from 0 to 1. */
+export const EDGE_VERTEX = /* glsl */ `
+precision highp float;
+in float aStrength;
+out float vStrength;
+void main() {
+  vStrength = aStrength;
+  gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+}
+`;
+
+export const EDGE_FRAGMENT = /* glsl */ `
+precision highp float;
+in float vStrength;
+uniform vec3 uColour;
+uniform float uAlpha;
+out vec4 pixel;
+void main() {
+  pixel = vec4(uColour, uAlpha * mix(0.25, 1.0, vStrength));
+}
+`;
