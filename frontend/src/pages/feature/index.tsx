@@ -1,7 +1,185 @@
-/** The feature page. */
-import { useReady } from '../../ui/ready';
+/** The feature page: everything that is known of one feature, and the ways to the others. */
 
-export default function Page() {
-  useReady('feature');
-  return <main className="page" aria-label="feature" />;
+import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import { useParams } from 'wouter';
+
+import { identityLine } from '../../core/export';
+import type { FeatureBundle } from '../../core/types';
+import { PictureProvider, type PictureSource } from '../../plots/ChartFrame';
+import { go } from '../../ui/Go';
+import { coloursOf } from '../../ui/labels/labels';
+import { LabelPanel, useCategories } from '../../ui/labels/LabelPanel';
+import { useReady } from '../../ui/ready';
+import { Absent, Section, Skeleton } from '../../ui/section/Section';
+import { useApp } from '../../ui/useApp';
+import { useCommands } from '../../ui/useCommands';
+import { DocumentDialog } from '../document/DocumentDialog';
+import { Activations } from './Activations';
+import { Breakdowns } from './Breakdowns';
+import { fetchBundle, useBundle } from './bundle';
+import { Effects } from './Effects';
+import styles from './feature.module.css';
+import { featurePath, Header, nameOf } from './Header';
+import { anyOther, stepsFrom } from './order';
+import { Coactive, Neighbours } from './Relations';
+import { Clusters, Explanations, Missing, reasonFor } from './Said';
+import { Statistics } from './Statistics';
+import { Tokens } from './Tokens';
+
+export default function FeaturePage() {
+  const { sae = '', id = '' } = useParams();
+  const feature = /^\d+$/.test(id) ? Number(id) : null;
+  if (feature === null) {
+    return (
+      <main className={styles.page} aria-label="Feature">
+        <Absent>A feature id is a whole number, found: “{id}”.</Absent>
+      </main>
+    );
+  }
+  return <OneFeature sae={sae} feature={feature} />;
+}
+
+/** Where the table's order leads, once its columns are here; ids until then. */
+function useSteps(feature: number, n: number) {
+  const view = useApp((state) => state.view);
+  const sort = useApp((state) => state.sort);
+  const filters = useApp((state) => state.filters);
+  const isIdOrder = !sort && !filters.length;
+  const order = isIdOrder ? null : (view?.order ?? null);
+  const steps = useMemo(() => stepsFrom(order, n, feature), [order, n, feature]);
+  const by = sort ? `by ${sort.column}, ${sort.descending ? 'largest' : 'smallest'} first` : 'by id';
+  return { order, steps, orderName: filters.length ? `${by}, filtered` : by };
+}
+
+function OneFeature({ sae, feature }: { sae: string; feature: number }) {
+  const commit = useApp((state) => (state.sae === sae ? state.commit : null));
+  const detail = useApp((state) => (state.detail?.name === sae ? state.detail : null));
+  const { bundle, error, reload } = useBundle(sae, feature, commit);
+  const n = bundle?.n_features ?? detail?.n_features ?? 0;
+  const { order, steps, orderName } = useSteps(feature, n);
+  const categories = useCategories();
+  const isReadOnly = useApp((state) => state.readOnly);
+  const colours = useMemo(() => coloursOf(categories), [categories]);
+  const labelText = useRef<HTMLInputElement>(null);
+  const to = useCallback((next: number | null) => next !== null && go(featurePath(sae, next)), [sae]);
+  const random = useCallback(() => to(anyOther(order, n, feature, Math.random())), [to, order, n, feature]);
+  useReady('feature', bundle !== null || error !== null);
+  useEffect(() => {
+    // The next one is asked for while this one is read.
+    if (bundle && steps.next !== null) fetchBundle(sae, steps.next, commit).catch(() => undefined);
+  }, [bundle, steps.next, sae, commit]);
+  useCommands(
+    useMemo(
+      () => [
+        { keys: '[', label: 'Previous feature', group: 'Feature', run: () => to(steps.previous) },
+        { keys: ']', label: 'Next feature', group: 'Feature', run: () => to(steps.next) },
+        { keys: 'r', label: 'Any other feature', group: 'Feature', run: random },
+        { keys: 'l', label: 'Label this feature', group: 'Feature', run: () => labelText.current?.focus() },
+      ],
+      [to, random, steps],
+    ),
+  );
+  const head = { sae, feature, n, bundle, steps, orderName, colours, onGo: to, onRandom: random };
+  return (
+    <main className={styles.page} aria-label={`Feature ${feature} of ${sae}`}>
+      <Header {...head} />
+      {error && !bundle ? <Absent>{error.message}</Absent> : null}
+      {!bundle && !error ? <Waiting /> : null}
+      {bundle ? (
+        <Sections
+          key={`${sae}/${feature}`}
+          bundle={bundle}
+          corpus={detail?.corpus ?? null}
+          labels={
+            <LabelPanel
+              sae={sae}
+              feature={feature}
+              current={bundle.labels.current}
+              nHistory={bundle.labels.n_history}
+              categories={categories}
+              isReadOnly={isReadOnly}
+              textRef={labelText}
+              onChange={reload}
+            />
+          }
+        />
+      ) : null}
+    </main>
+  );
+}
+
+function Waiting() {
+  return (
+    <div className={styles.columns}>
+      {[16, 12, 10].map((lines, column) => (
+        <div key={column} className={styles.column}>
+          <Section title={['Activation values', 'Statistics', 'Labels'][column]}>
+            <Skeleton lines={lines} label="The feature is on its way" />
+          </Section>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+interface Shown {
+  readonly document: number;
+  readonly position: number;
+}
+
+function Sections({ bundle, corpus, labels }: { bundle: FeatureBundle; corpus: string | null; labels: ReactNode }) {
+  const [shown, setShown] = useState<Shown | null>(null);
+  const show = useCallback((document: number, position: number) => setShown({ document, position }), []);
+  const why = (...parts: string[]): string => reasonFor(bundle, ...parts);
+  const source = useMemo(() => pictureSource(bundle), [bundle]);
+  const window = bundle.identity.context_window;
+  return (
+    <PictureProvider value={source}>
+      <div className={styles.columns}>
+        <div className={styles.column}>
+          <Activations
+            bundle={bundle}
+            corpus={corpus}
+            reasons={{ histograms: why('histograms'), examples: why('examples') }}
+            onDocument={show}
+          />
+        </div>
+        <div className={styles.column}>
+          <Section title="Labels">{labels}</Section>
+          <Explanations bundle={bundle} />
+          <Statistics bundle={bundle} reason={why('stats')} />
+          <Effects bundle={bundle} reason={why('effects')} />
+        </div>
+        <div className={styles.column}>
+          <Tokens bundle={bundle} reasons={{ tokens: why('tokens'), ngrams: why('ngrams') }} />
+          <Neighbours bundle={bundle} reason={why('neighbors')} />
+          <Coactive bundle={bundle} reason={why('coactive')} />
+          <Breakdowns bundle={bundle} reason={why('breakdowns')} />
+          <Clusters bundle={bundle} />
+          <Missing bundle={bundle} />
+        </div>
+      </div>
+      {shown && corpus ? (
+        <DocumentDialog
+          corpus={corpus}
+          document={shown.document}
+          sae={bundle.sae}
+          feature={bundle.feature}
+          position={shown.position}
+          window={typeof window === 'number' ? window : null}
+          onClose={() => setShown(null)}
+        />
+      ) : null}
+    </PictureProvider>
+  );
+}
+
+function pictureSource(bundle: FeatureBundle): PictureSource {
+  return {
+    sae: bundle.sae,
+    identity: identityLine(bundle.identity, bundle.identity_digest),
+    commit: bundle.commit,
+    subject: `Feature ${bundle.feature}`,
+    subtitle: nameOf(bundle)?.text,
+  };
 }

@@ -36,7 +36,7 @@ export function LabelCard(props: { label: Label; colours: ReadonlyMap<string, st
       <p className={styles.facts}>
         <bdi>{label.by}</bdi>
         <time dateTime={label.at}>{moment(label.at)}</time>
-        {label.source && label.source !== 'human' ? <bdi>from {label.source}</bdi> : null}
+        {label.source && label.source !== 'manual' ? <bdi>from {label.source}</bdi> : null}
         {label.n_features > 1 ? <span>one of {plural(label.n_features, 'feature')} labelled at once</span> : null}
         {children}
       </p>

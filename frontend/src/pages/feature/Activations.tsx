@@ -1,0 +1,68 @@
+/** The values of a feature and the rows behind them: what the brush covers is what the examples show. */
+
+import { useCallback, useState } from 'react';
+
+import type { FeatureBundle } from '../../core/types';
+import { Histogram } from '../../plots/Histogram';
+import type { Brush } from '../../plots/histogram';
+import { Absent, Section } from '../../ui/section/Section';
+import { Examples } from './Examples';
+import type { Range } from './picks';
+
+const ALL: Range = { low: null, high: null };
+
+export interface ActivationsProps {
+  readonly bundle: FeatureBundle;
+  readonly corpus: string | null;
+  readonly reasons: { readonly histograms: string; readonly examples: string };
+  readonly onDocument: (document: number, position: number) => void;
+}
+
+export function Activations({ bundle, corpus, reasons, onDocument }: ActivationsProps) {
+  const [scale, setScale] = useState<'linear' | 'log'>('linear');
+  const [brush, setBrush] = useState<Brush | null>(null);
+  const [range, setRange] = useState<Range>(ALL);
+  const [mark, setMark] = useState<number | null>(null);
+  const { histograms } = bundle;
+  const changeScale = useCallback((next: 'linear' | 'log') => {
+    // Bins of the two scales have other edges: what was brushed cannot be said in those of the other.
+    setScale(next);
+    setBrush(null);
+    setRange(ALL);
+  }, []);
+  const changeBrush = useCallback((next: Brush | null, values: Range) => {
+    setBrush(next);
+    setRange(values);
+  }, []);
+  return (
+    <>
+      <Section title="Activation values">
+        {histograms && histograms.linear.n_active > 0 ? (
+          <Histogram
+            title="Active values"
+            linear={histograms.linear}
+            log={histograms.log}
+            nActive={histograms.linear.n_active}
+            nInactive={histograms.linear.n_inactive}
+            brush={brush}
+            scale={scale}
+            mark={mark}
+            onScale={changeScale}
+            onBrush={changeBrush}
+          />
+        ) : (
+          <Absent>{histograms ? 'It is active at no row: there is nothing to draw.' : reasons.histograms}</Absent>
+        )}
+      </Section>
+      <Examples
+        key={`${bundle.sae}/${bundle.feature}`}
+        bundle={bundle}
+        corpus={corpus}
+        reason={reasons.examples}
+        range={range}
+        onPoint={setMark}
+        onDocument={onDocument}
+      />
+    </>
+  );
+}

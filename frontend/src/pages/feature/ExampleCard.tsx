@@ -1,0 +1,69 @@
+/** One row of a feature in its context, and where it stands. */
+
+import { memo, useMemo } from 'react';
+
+import type { Example, Scalar } from '../../core/types';
+import { number } from '../../plots/numbers';
+import { TokenRun } from '../../ui/tokens/TokenRun';
+import styles from './feature.module.css';
+
+export interface ExampleCardProps {
+  readonly example: Example;
+  readonly corpus: string | null;
+  readonly sae: string;
+  readonly reach: number;
+  readonly onPoint: (value: number | null) => void;
+  readonly onDocument: (document: number, position: number) => void;
+}
+
+export const ExampleCard = memo(function ExampleCard({ example, reach, onPoint, onDocument }: ExampleCardProps) {
+  const { tokens, values, window_start: start } = example;
+  const starts = useMemo(() => new Set(start === null ? [] : [start]), [start]);
+  return (
+    <article className={styles.example}>
+      <p className={styles.value} title={`Row ${example.row}`}>
+        {number(example.value)}
+      </p>
+      <div className={styles.context}>
+        {example.context_available ? (
+          <TokenRun
+            label={`Example with value ${number(example.value)} at position ${example.position}; arrow keys read its tokens`}
+            tokens={tokens}
+            values={values}
+            visible={example.visible}
+            reach={reach}
+            firstPosition={example.first_position}
+            active={example.position - example.first_position}
+            windowStarts={starts}
+            onPoint={onPoint}
+          />
+        ) : (
+          <p className={styles.none}>No tokens to show: {example.reason || 'no reason was given'}</p>
+        )}
+        <p className={styles.where}>
+          <button
+            type="button"
+            className={styles.document}
+            title={`Show the whole document ${example.document}`}
+            onClick={() => onDocument(example.document_index, example.position)}
+          >
+            <bdi>{example.document}</bdi>
+          </button>
+          <span>position {example.position}</span>
+          {Object.entries(example.metadata).map(([name, value]) => (
+            <Fact key={name} name={name} value={value} />
+          ))}
+        </p>
+      </div>
+    </article>
+  );
+});
+
+function Fact({ name, value }: { name: string; value: Scalar }) {
+  const text = value === null ? 'missing' : typeof value === 'number' ? number(value, 6) : String(value);
+  return (
+    <span className={styles.fact} title={`${name}: ${text}`}>
+      <bdi>{name}</bdi> <bdi className={value === null ? styles.gone : styles.known}>{text}</bdi>
+    </span>
+  );
+}

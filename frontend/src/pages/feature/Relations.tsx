@@ -1,0 +1,159 @@
+/** Features that point the same way, and features that fire together with this one. */
+
+import { useEffect, useState } from 'react';
+
+import { getJson, isAborted, segment } from '../../core/api';
+import type { FeatureBundle, TableAnswer } from '../../core/types';
+import { pathTo } from '../../core/url';
+import { count, number } from '../../plots/numbers';
+import { Go } from '../../ui/Go';
+import { Absent, Section } from '../../ui/section/Section';
+import styles from './feature.module.css';
+import { featurePath } from './Header';
+
+interface Partner {
+  readonly feature: number;
+  readonly count: number;
+  readonly lift: number | null;
+  readonly jaccard: number | null;
+  readonly pearson: number | null;
+  readonly text?: string | null;
+}
+
+const MEASURES = ['pearson', 'lift', 'jaccard'] as const;
+type Measure = (typeof MEASURES)[number];
+
+export function pairPath(sae: string, a: number, b: number): string {
+  return pathTo(sae, `pair/${a}/${b}`);
+}
+
+export function Neighbours({ bundle, reason }: { bundle: FeatureBundle; reason: string }) {
+  const { neighbors, sae, feature } = bundle;
+  return (
+    <Section title="Nearest by decoder" note={neighbors?.length ? 'cosine of the decoder directions' : undefined}>
+      {neighbors?.length ? (
+        <table className={styles.table}>
+          <thead>
+            <tr>
+              <th scope="col">feature</th>
+              <th scope="col">cosine</th>
+              <th scope="col">
+                <span className={styles.hidden}>compare</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {neighbors.map((line) => (
+              <tr key={line.feature}>
+                <td>
+                  <FeatureName sae={sae} feature={line.feature} text={line.text} />
+                </td>
+                <td>{number(line.cosine)}</td>
+                <td>
+                  <PairLink sae={sae} a={feature} b={line.feature} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      ) : (
+        <Absent>{neighbors ? 'Its direction is zero: it has no neighbours.' : reason}</Absent>
+      )}
+    </Section>
+  );
+}
+
+export function Coactive({ bundle, reason }: { bundle: FeatureBundle; reason: string }) {
+  const [by, setBy] = useState<Measure>('pearson');
+  const { partners, error } = usePartners(bundle, by);
+  const tools = bundle.coactive ? (
+    <label className={styles.inline}>
+      Order{' '}
+      <select value={by} onChange={(event) => setBy(event.target.value as Measure)}>
+        {MEASURES.map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+    </label>
+  ) : null;
+  return (
+    <Section title="Fires together with" note={partners?.length ? 'over all rows of the corpus' : undefined} tools={tools}>
+      {error ? <Absent>{error.message}</Absent> : null}
+      {partners?.length ? (
+        <PartnerTable partners={partners} sae={bundle.sae} feature={bundle.feature} />
+      ) : (
+        <Absent>{partners ? 'No other feature fires at its rows.' : reason}</Absent>
+      )}
+    </Section>
+  );
+}
+
+function PartnerTable({ partners, sae, feature }: { partners: readonly Partner[]; sae: string; feature: number }) {
+  return (
+    <table className={styles.table}>
+      <thead>
+        <tr>
+          <th scope="col">feature</th>
+          <th scope="col">lift</th>
+          <th scope="col">pearson</th>
+          <th scope="col">rows</th>
+          <th scope="col">
+            <span className={styles.hidden}>compare</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {partners.map((line) => (
+          <tr key={line.feature}>
+            <td>
+              <FeatureName sae={sae} feature={line.feature} text={line.text ?? null} />
+            </td>
+            <td>{number(line.lift)}</td>
+            <td>{number(line.pearson)}</td>
+            <td>{count(line.count)}</td>
+            <td>
+              <PairLink sae={sae} a={feature} b={line.feature} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function usePartners(bundle: FeatureBundle, by: Measure): { partners: readonly Partner[] | null; error: Error | null } {
+  const [answer, setAnswer] = useState<{ to: string; rows: Partner[] } | null>(null);
+  const [error, setError] = useState<Error | null>(null);
+  const isGiven = by === 'pearson' || !bundle.coactive;
+  const to = `${by} ${bundle.feature} ${bundle.sae}`;
+  useEffect(() => {
+    setError(null);
+    if (isGiven) return;
+    const asking = new AbortController();
+    const path = `/saes/${segment(bundle.sae)}/features/${bundle.feature}/coactive`;
+    getJson<TableAnswer<Partner & Record<string, never>>>(path, { by, n: bundle.coactive?.length ?? 10 }, asking.signal).then(
+      ({ rows }) => setAnswer({ to, rows }),
+      (failure: Error) => {
+        if (!isAborted(failure)) setError(failure);
+      },
+    );
+    return () => asking.abort();
+  }, [bundle, by, isGiven, to]);
+  return { partners: isGiven ? bundle.coactive : answer?.to === to ? answer.rows : bundle.coactive, error };
+}
+
+export function FeatureName({ sae, feature, text }: { sae: string; feature: number; text: string | null }) {
+  return (
+    <Go to={featurePath(sae, feature)} className={styles.name} title={text ?? `Feature ${feature}`}>
+      <span className={styles.id}>{feature}</span> <bdi className={styles.nameText}>{text ?? ''}</bdi>
+    </Go>
+  );
+}
+
+function PairLink({ sae, a, b }: { sae: string; a: number; b: number }) {
+  return (
+    <Go to={pairPath(sae, a, b)} className={styles.pair} aria-label={`Compare feature ${a} with feature ${b}`}>
+      compare
+    </Go>
+  );
+}

@@ -1,0 +1,110 @@
+/** The tokens and sequences that a feature fires on. */
+
+import type { FeatureBundle, Scalar } from '../../core/types';
+import { count, number, percent } from '../../plots/numbers';
+import { Absent, Section } from '../../ui/section/Section';
+import { namedToken, shownParts } from '../../ui/tokens/shown';
+import styles from './feature.module.css';
+
+type Line = Record<string, Scalar>;
+
+const KINDS: Readonly<Record<string, string>> = {
+  anywhere: 'around it',
+  left: 'before it',
+  right: 'after it',
+  characters: 'characters',
+};
+
+export function Tokens({ bundle, reasons }: { bundle: FeatureBundle; reasons: { tokens: string; ngrams: string } }) {
+  const { tokens, ngrams } = bundle;
+  return (
+    <Section title="Tokens it fires on" note={tokens?.length ? 'most frequent first; lift over the corpus' : undefined}>
+      {tokens?.length ? <TokenTable lines={tokens} /> : <Absent>{tokens ? 'It fires on no known token.' : reasons.tokens}</Absent>}
+      <h3 className={styles.sub}>Sequences around it</h3>
+      {ngrams?.length ? <NgramTable lines={ngrams} /> : <Absent>{ngrams ? 'None stands in two contexts.' : reasons.ngrams}</Absent>}
+    </Section>
+  );
+}
+
+function TokenTable({ lines }: { lines: readonly Line[] }) {
+  return (
+    <table className={styles.table}>
+      <thead>
+        <tr>
+          <th scope="col">token</th>
+          <th scope="col">rows</th>
+          <th scope="col">share</th>
+          <th scope="col">mean</th>
+          <th scope="col">lift</th>
+        </tr>
+      </thead>
+      <tbody>
+        {lines.map((line, index) => (
+          <tr key={index}>
+            <td>
+              <TokenText text={textOf(line.string)} />
+            </td>
+            <td>{count(numeric(line.count))}</td>
+            <td>{percent(numeric(line.share))}</td>
+            <td>{number(numeric(line.mean))}</td>
+            <td>{number(numeric(line.lift))}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function NgramTable({ lines }: { lines: readonly Line[] }) {
+  return (
+    <table className={styles.table}>
+      <thead>
+        <tr>
+          <th scope="col">sequence</th>
+          <th scope="col">where</th>
+          <th scope="col">contexts</th>
+          <th scope="col">share</th>
+          <th scope="col">documents</th>
+        </tr>
+      </thead>
+      <tbody>
+        {lines.map((line, index) => (
+          <tr key={index}>
+            <td>
+              <TokenText text={textOf(line.text)} />
+            </td>
+            <td>{KINDS[textOf(line.kind)] ?? textOf(line.kind)}</td>
+            <td>{count(numeric(line.n_contexts))}</td>
+            <td>{percent(numeric(line.share))}</td>
+            <td>{count(numeric(line.n_documents))}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** A token in a table: invisible characters are shown, long ones end in an ellipsis. */
+export function TokenText({ text }: { text: string }) {
+  return (
+    <span className={styles.token} dir="auto" title={namedToken(text)}>
+      {shownParts(text).map((part, index) =>
+        part.isSign ? (
+          <span key={index} className={styles.sign}>
+            {part.text}
+          </span>
+        ) : (
+          part.text
+        ),
+      )}
+    </span>
+  );
+}
+
+function numeric(value: Scalar | undefined): number | null {
+  return typeof value === 'number' ? value : null;
+}
+
+function textOf(value: Scalar | undefined): string {
+  return value === null || value === undefined ? '' : String(value);
+}

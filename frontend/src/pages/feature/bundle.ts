@@ -1,0 +1,63 @@
+/** What a feature page shows, in one request; the last ones stay here, so that stepping back and forth is at once. */
+
+import { useCallback, useEffect, useState } from 'react';
+
+import { ApiError, getJson, isAborted, segment } from '../../core/api';
+import type { FeatureBundle } from '../../core/types';
+
+const MOST_KEPT = 12;
+const kept = new Map<string, Promise<FeatureBundle>>();
+
+function keyOf(sae: string, feature: number, commit: number | null): string {
+  return `${commit ?? ''} ${feature} ${sae}`;
+}
+
+/** The bundle of a feature, asked for once for each commit until `forget` is called. */
+export function fetchBundle(sae: string, feature: number, commit: number | null): Promise<FeatureBundle> {
+  const key = keyOf(sae, feature, commit);
+  const known = kept.get(key);
+  if (known) return known;
+  const coming = getJson<FeatureBundle>(`/saes/${segment(sae)}/features/${feature}`);
+  kept.set(key, coming);
+  coming.catch(() => kept.delete(key));
+  const oldest = kept.keys().next().value;
+  if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest);
+  return coming;
+}
+
+/** Ask anew next time: something was said about features. */
+export function forgetBundles(): void {
+  kept.clear();
+}
+
+export interface BundleState {
+  readonly bundle: FeatureBundle | null;
+  readonly error: ApiError | Error | null;
+  readonly reload: () => void;
+}
+
+/** The bundle of a feature; while that of another one comes, there is none. */
+export function useBundle(sae: string, feature: number, commit: number | null): BundleState {
+  const [state, setState] = useState<{ bundle: FeatureBundle | null; error: Error | null }>({ bundle: null, error: null });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    let isOver = false;
+    fetchBundle(sae, feature, commit).then(
+      (bundle) => {
+        if (!isOver) setState({ bundle, error: null });
+      },
+      (error: Error) => {
+        if (!isOver && !isAborted(error)) setState({ bundle: null, error });
+      },
+    );
+    return () => {
+      isOver = true;
+    };
+  }, [sae, feature, commit, turn]);
+  const reload = useCallback(() => {
+    forgetBundles();
+    setTurn((now) => now + 1);
+  }, []);
+  const isOwn = state.bundle?.sae === sae && state.bundle.feature === feature;
+  return { bundle: isOwn ? state.bundle : null, error: state.error, reload };
+}

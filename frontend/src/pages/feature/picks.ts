@@ -1,0 +1,71 @@
+/** Which examples are asked for, and how they stand in groups. */
+
+import type { Params } from '../../core/api';
+import type { Example } from '../../core/types';
+import { number } from '../../plots/numbers';
+
+export interface Range {
+  readonly low: number | null;
+  /** Values below it; null where there is no upper end. */
+  readonly high: number | null;
+}
+
+export type Pick = 'top' | 'quantiles' | 'random';
+
+export const PICKS: readonly { readonly name: Pick; readonly text: string; readonly about: string }[] = [
+  { name: 'top', text: 'Top', about: 'the strongest' },
+  { name: 'quantiles', text: 'Quantiles', about: 'drawn from equal parts by strength' },
+  { name: 'random', text: 'Random', about: 'drawn uniformly from all active rows' },
+];
+
+export interface Question {
+  readonly pick: Pick;
+  readonly n: number;
+  readonly seed: number;
+  readonly context: number;
+  readonly range: Range;
+}
+
+export const FIRST_N = 10;
+export const CONTEXT = 20;
+export const STRATA = 4;
+
+/** Whether a question is the one that the page's first request answered. */
+export function isFirst(question: Question): boolean {
+  const { n, seed, context, range } = question;
+  return n === FIRST_N && seed === 0 && context === CONTEXT && range.low === null && range.high === null;
+}
+
+/** The parameters of a question; `n` with quantiles is that of each part. */
+export function paramsOf({ pick, n, seed, context, range }: Question): Params {
+  return {
+    pick,
+    n: pick === 'quantiles' ? Math.max(1, Math.round(n / STRATA)) : n,
+    before: context,
+    after: Math.round(context / 2),
+    seed: pick === 'top' ? undefined : seed,
+    strata: pick === 'quantiles' ? STRATA : undefined,
+    low: range.low,
+    high: range.high,
+  };
+}
+
+export interface ExampleGroup {
+  readonly title: string | null;
+  readonly examples: readonly Example[];
+}
+
+/** Examples by the part they were drawn from, the strongest first; one group without a title where there are none. */
+export function groupsOf(examples: readonly Example[]): ExampleGroup[] {
+  const strata = [...new Set(examples.map((example) => example.stratum))];
+  if (strata.every((stratum) => stratum === null)) return [{ title: null, examples }];
+  const n = Math.max(...strata.map((stratum) => stratum ?? 0)) + 1;
+  return strata
+    .sort((a, b) => (a ?? n) - (b ?? n))
+    .map((stratum) => {
+      const inside = examples.filter((example) => example.stratum === stratum);
+      const values = inside.map((example) => example.value);
+      const ends = `${number(Math.min(...values))} to ${number(Math.max(...values))}`;
+      return { title: `Part ${(stratum ?? 0) + 1} of ${n} by strength, shown: ${ends}`, examples: inside };
+    });
+}
