@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
     from saeatlas.format.labels import LabelEvent
 
-__all__ = ["router"]
+__all__ = ["Label", "router", "shown_label"]
 
 router = APIRouter(tags=["labels"])
 
@@ -183,8 +183,8 @@ def feature_labels(request: Request, feature: FeatureNow) -> Response:
     history = LabelHistory(
         commit=feature.sae.atlas.commit.number,
         labels_position=position,
-        current=[_label(one) for one in found.current],
-        history=[_label(one) for one in found.history],
+        current=[shown_label(one) for one in found.current],
+        history=[shown_label(one) for one in found.history],
     )
     return record(request, history)
 
@@ -199,7 +199,7 @@ def label_feature(
     """
     event = _write(feature, (feature.id,), new, if_match)
     made = next(one for one in feature.sae.labels.of(feature.id).history if one.id == event.id)
-    return record(request, _label(made), status=201)
+    return record(request, shown_label(made), status=201)
 
 
 @router.get("/saes/{sae}/labels", response_model=Table, responses=tabular(_LINE))
@@ -300,7 +300,8 @@ def _check_unchanged(sae: SAE, ids: tuple[int, ...], if_match: str | None) -> No
         )
 
 
-def _label(label: label_fold.Label) -> Label:
+def shown_label(label: label_fold.Label) -> Label:
+    """Return a label of one feature as answers show it."""
     shown = _event(label.event)
     ends = {"superseded_by": label.superseded_by, "is_retracted": label.is_retracted}
     return shown.model_copy(update={"feature": label.feature, "identity_changed": label.identity_changed, **ends})

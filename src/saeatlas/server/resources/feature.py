@@ -1,0 +1,282 @@
+"""One feature: everything that its page shows in one answer, made of what can be served quickly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from saeatlas.atlas.breakdown import served_breakdowns
+from saeatlas.atlas.examples import Question, live_rows, pick_rows, served_focus
+from saeatlas.atlas.feature import Feature
+from saeatlas.atlas.sae import SAE
+from saeatlas.atlas.statistics import histogram_of, live_stats, served_stats
+from saeatlas.atlas.tables import lines_of, served_rows, state_of
+from saeatlas.server.live import FeatureNow
+from saeatlas.server.models.activity import BreakdownInfo, HistogramBins, StatsInfo
+from saeatlas.server.models.bundle import (
+    BundleExamples,
+    BundleHistograms,
+    BundleLabels,
+    FeatureBundle,
+    FeatureCluster,
+    FeatureExplanation,
+    MissingPart,
+)
+from saeatlas.server.models.examples import ContextExample, TextReader, examples_of
+from saeatlas.server.models.relations import (
+    CoactiveFeature,
+    Effect,
+    Effects,
+    FeatureNeighbor,
+    FeatureNgram,
+    FeatureToken,
+)
+from saeatlas.server.resources.labels import shown_label
+from saeatlas.server.respond import Basis, record
+
+if TYPE_CHECKING:
+    from saeatlas.atlas.contexts import Focus
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["features"])
+_Model = TypeVar("_Model", bound=BaseModel)
+
+_QUICK = 200_000
+"""Listed rows of a feature up to which its numbers are computed in a few milliseconds; above, they are served."""
+_QUICK_TOKENS = 20_000
+"""Listed rows up to which its tokens are counted: they lie scattered, and each stretch is a read."""
+_SPAN = (20, 10)
+_TOP, _STRATA, _PER_STRATUM, _RANDOM = 20, 4, 5, 10
+_TOKENS, _NEIGHBORS, _COACTIVE, _EFFECTS, _NGRAMS = 20, 10, 20, 15, 5
+_BINS = 40
+_NGRAM_COLUMNS = ("kind", "size", "rank", "text", "count", "n_contexts", "share", "n_documents")
+
+
+@router.get("/saes/{sae}/features/{feature}", response_model=FeatureBundle)
+def feature_bundle(request: Request, feature: FeatureNow) -> Response:
+    """Tell everything about one feature that a page shows at once.
+
+    Parts come from analyses that are current, or are computed where that takes a few milliseconds; otherwise they are
+    null, and `missing` says why and what to run. The resources below the feature compute whatever is asked for.
+    """
+    return record(request, _Bundle(feature).made())
+
+
+@dataclass
+class _Bundle:
+    """One answer in the making."""
+
+    feature: Feature
+    missing: list[MissingPart] = field(default_factory=list)
+
+    @property
+    def sae(self) -> SAE:
+        return self.feature.sae
+
+    def made(self) -> FeatureBundle:
+        sae, feature = self.sae, self.feature.id
+        texts = _Texts(sae)
+        active = self._of_activations() if sae.has_activations else self._without_activations()
+        return FeatureBundle.model_construct(
+            commit=sae.atlas.commit.number,
+            labels_position=texts.position,
+            sae=sae.name,
+            feature=feature,
+            n_features=sae.n_features,
+            identity=sae.identity.to_json(),
+            identity_digest=sae.identity.digest(),
+            columns=sae.lookup.columns(feature),
+            neighbors=self._neighbors(texts),
+            coactive=self._coactive(texts),
+            effects=self._effects(),
+            clusters=self._clusters(),
+            explanations=[FeatureExplanation.model_construct(**one) for one in sae.lookup.explanations(feature)],
+            labels=texts.labels(feature),
+            missing=self.missing,
+            **active,
+        )
+
+    def _lacks(self, part: str, analysis: str | None, reason: str = "") -> None:
+        state = None if analysis is None else state_of(self.sae, analysis)
+        self.missing.append(
+            MissingPart.model_construct(
+                part=part,
+                analysis=analysis,
+                state=None if state is None else state.word,
+                reason=reason or (state.reason if state else ""),
+            )
+        )
+
+    def _without_activations(self) -> dict[str, Any]:
+        reason = f"SAE '{self.sae.name}' has no activations: import them with this name"
+        for part in ("stats", "histograms", "examples", "tokens", "ngrams", "breakdowns"):
+            self._lacks(part, None, reason)
+        nothing = dict.fromkeys(("basis", "stats", "histograms", "examples", "tokens", "ngrams", "is_dead"))
+        return {**nothing, "breakdowns": []}
+
+    def _of_activations(self) -> dict[str, Any]:
+        sae = self.sae
+        return {
+            "basis": Basis.model_construct(n_rows=sae.n_rows, exact=True, sampled=None),
+            "is_dead": not int(sae.activations.active_counts[self.feature.id]),
+            "stats": self._stats(),
+            "histograms": self._histograms(),
+            "examples": self._examples(),
+            "tokens": self._tokens(),
+            "ngrams": self._ngrams(),
+            "breakdowns": self._breakdowns(),
+        }
+
+    def _is_quick(self, most: int = _QUICK) -> bool:
+        return self.sae.activations.count(self.feature.id) <= most
+
+    def _stats(self) -> StatsInfo | None:
+        if self._is_quick():
+            return StatsInfo.of(live_stats(self.sae, self.feature.id))
+        found = served_stats(self.sae, self.feature.id)
+        if found is None:
+            self._lacks("stats", "stats")
+        return None if found is None else StatsInfo.of(found)
+
+    def _histograms(self) -> BundleHistograms | None:
+        is_served = served_rows(self.sae, "histogram", -1, {"bins": _BINS}) is not None
+        if not (self._is_quick() or is_served):
+            self._lacks("histograms", "histogram")
+            return None
+        linear, log = (histogram_of(self.sae, self.feature.id, _BINS, scale) for scale in ("linear", "log"))
+        return BundleHistograms.model_construct(linear=HistogramBins.of(linear), log=HistogramBins.of(log))
+
+    def _examples(self) -> BundleExamples:
+        sae, feature = self.sae, self.feature.id
+        focuses: dict[str, Focus | None] = {"top": pick_rows(sae, feature, Question("top", _TOP))}
+        questions = {
+            "quantiles": Question("quantiles", _PER_STRATUM, strata=_STRATA),
+            "random": Question("random", _RANDOM),
+        }
+        for name, question in questions.items():
+            found = served_focus(sae, feature, question)
+            if found is None and self._is_quick():
+                found = live_rows(sae, feature, question)
+            if found is None:
+                self._lacks(f"examples.{name}", "examples")
+            focuses[name] = found
+        texts = TextReader(sae)
+
+        def shown(name: str) -> list[ContextExample] | None:
+            focus = focuses[name]
+            return None if focus is None else examples_of(sae, feature, focus, _SPAN, texts)
+
+        return BundleExamples.model_construct(top=shown("top"), quantiles=shown("quantiles"), random=shown("random"))
+
+    def _tokens(self) -> list[FeatureToken] | None:
+        if self.sae.corpus.tokens is None:
+            self._lacks("tokens", None, f"Corpus '{self.sae.corpus.name}' was imported without tokens")
+            return None
+        is_served = served_rows(self.sae, "top-tokens", -1, {}, at_least={"k": _TOKENS}) is not None
+        if not (is_served or self._is_quick(_QUICK_TOKENS)):
+            self._lacks("tokens", "top-tokens")
+            return None
+        return _models(FeatureToken, self.feature.top_tokens(_TOKENS).to_pylist())
+
+    def _ngrams(self) -> list[FeatureNgram] | None:
+        if not state_of(self.sae, "token-profile").is_current:
+            self._lacks("ngrams", "token-profile")
+            return None
+        lines = lines_of(self.sae, "token-profile", self.feature.id, "ngrams", _NGRAM_COLUMNS).to_pylist()
+        return _models(FeatureNgram, (line for line in lines if line["rank"] < _NGRAMS))
+
+    def _breakdowns(self) -> list[BreakdownInfo]:
+        found = served_breakdowns(self.sae, self.feature.id)
+        if found is None:
+            if self.sae.corpus.metadata_columns:
+                self._lacks("breakdowns", "metadata-association")
+            return []
+        breakdowns, reasons = found
+        for column, reason in reasons.items():
+            self._lacks(f"breakdowns.{column}", "metadata-association", reason)
+        return [BreakdownInfo.of(one) for one in breakdowns]
+
+    def _neighbors(self, texts: _Texts) -> list[FeatureNeighbor] | None:
+        lines = served_rows(self.sae, "neighbors", self.feature.id, {"by": "decoder"})
+        if lines is None:
+            self._lacks("neighbors", "neighbors")
+            return None
+        return [
+            FeatureNeighbor.model_construct(
+                feature=line["neighbor"], cosine=line["cosine"], text=texts.text(line["neighbor"])
+            )
+            for line in lines.slice(0, _NEIGHBORS).to_pylist()
+        ]
+
+    def _coactive(self, texts: _Texts) -> list[CoactiveFeature] | None:
+        lines = served_rows(self.sae, "coactivation", self.feature.id, {})
+        if lines is None or (lines.num_rows and not lines["is_exact"][0].as_py()):
+            reason = "" if lines is None else "The analysis 'coactivation' was made from a draw of rows"
+            self._lacks("coactive", "coactivation", reason)
+            return None
+        names = ("count", "lift", "pmi", "jaccard", "pearson")
+        return [
+            CoactiveFeature.model_construct(
+                feature=line["partner"], text=texts.text(line["partner"]), **{name: line[name] for name in names}
+            )
+            for line in lines.slice(0, _COACTIVE).to_pylist()
+        ]
+
+    def _effects(self) -> Effects | None:
+        if not state_of(self.sae, "logit-effects").is_current:
+            self._lacks("effects", "logit-effects")
+            return None
+        columns = ("side", "rank", "token", "string", "effect")
+        lines = lines_of(self.sae, "logit-effects", self.feature.id, "effects", columns).to_pylist()
+        sides: dict[str, list[Effect]] = {"top": [], "bottom": []}
+        for line in sorted(lines, key=lambda one: int(one["rank"])):
+            if line["rank"] < _EFFECTS:
+                sides[line["side"]].append(
+                    Effect.model_construct(token=line["token"], string=line["string"], effect=line["effect"])
+                )
+        return Effects.model_construct(promoted=sides["top"], suppressed=sides["bottom"])
+
+    def _clusters(self) -> list[FeatureCluster]:
+        if not state_of(self.sae, "clusters").is_current:
+            self._lacks("clusters", "clusters")
+            return []
+        return [
+            FeatureCluster.model_construct(
+                name=name, cluster=one.cluster, path=one.path, terms=list(one.terms), size=one.size
+            )
+            for name, one in self.sae.lookup.clusters(self.feature.id)
+        ]
+
+
+class _Texts:
+    """What features are called: by their newest label that has a text, else by their first explanation."""
+
+    def __init__(self, sae: SAE) -> None:
+        self._sae = sae
+        self._labels = sae.labels
+        # Before anything is read, so that the tag of the answer never promises more than it shows.
+        self.position = self._labels.position
+
+    def text(self, feature: int) -> str | None:
+        if self.position:
+            named = (one.event.said.text for one in self._labels.of(feature).current)
+            found = next((text for text in named if text), None)
+            if found is not None:
+                return found
+        return self._sae.lookup.texts.get(feature)
+
+    def labels(self, feature: int) -> BundleLabels:
+        found = self._labels.of(feature)
+        return BundleLabels.model_construct(
+            current=[shown_label(one) for one in found.current], n_history=len(found.history)
+        )
+
+
+def _models(model: type[_Model], lines: Iterable[dict[str, Any]]) -> list[_Model]:
+    return [model.model_construct(**line) for line in lines]
