@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
     from multiprocessing.synchronize import Event as Flag
 
-__all__ = ["Executor", "InProcess", "LocalProcesses", "Workers", "choose_executor"]
+__all__ = ["Executor", "InProcess", "LocalProcesses", "Workers", "choose_executor", "follow_parent"]
 
 _WORTH_PROCESSES = 4_000_000
 """Values that are read and written in about the time that a process takes to start and to load compiled code."""
@@ -198,11 +198,11 @@ _worker: dict[str, tuple[Store, Queue[Event], Flag]] = {}
 def _start_worker(url: str, events: Queue[Event], stop: Flag) -> None:
     # The terminal sends an interrupt to every process; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    threading.Thread(target=follow_parent, daemon=True).start()
     _worker["state"] = open_store(url), events, stop
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """End this process when its parent is gone, even by SIGKILL: nobody would collect the result."""
     parent = multiprocessing.parent_process()
     if parent is not None:
