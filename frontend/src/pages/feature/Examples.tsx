@@ -10,7 +10,7 @@ import { Legend } from '../../ui/tokens/Legend';
 import { reachOf } from '../../ui/tokens/shades';
 import { ExampleCard } from './ExampleCard';
 import styles from './feature.module.css';
-import { CONTEXT, FIRST_N, groupsOf, isFirst, paramsOf, PICKS, type Pick, type Question, type Range } from './picks';
+import { CONTEXT, FIRST_N, groupsOf, isFirst, MOST_N, paramsOf, PICKS, type Pick, type Question, type Range } from './picks';
 
 export interface ExamplesProps {
   readonly bundle: FeatureBundle;
@@ -23,7 +23,8 @@ export interface ExamplesProps {
 
 export function Examples({ bundle, corpus, reason, range, onPoint, onDocument }: ExamplesProps) {
   const [pick, setPick] = useState<Pick>('top');
-  const [n, setN] = useState(FIRST_N);
+  const [sizes, setSizes] = useState(FIRST_N);
+  const n = sizes[pick];
   const [context, setContext] = useState(CONTEXT);
   const [seed, setSeed] = useState(0);
   const question = useMemo(() => ({ pick, n, seed, context, range }), [pick, n, seed, context, range]);
@@ -80,8 +81,8 @@ export function Examples({ bundle, corpus, reason, range, onPoint, onDocument }:
       </div>
       <div className={styles.after}>
         {examples ? <span className={styles.none}>{plural(examples.length, 'example')} shown</span> : null}
-        {examples && examples.length >= n && n < 100 ? (
-          <button type="button" onClick={() => setN(Math.min(100, n * 2))}>
+        {examples && examples.length >= n && n < MOST_N ? (
+          <button type="button" onClick={() => setSizes({ ...sizes, [pick]: Math.min(MOST_N, n * 2) })}>
             More
           </button>
         ) : null}
@@ -104,7 +105,7 @@ function rangeText({ low, high }: Range): string {
 function useExamples(bundle: FeatureBundle, question: Question): { examples: Example[] | null; error: Error | null } {
   const [answer, setAnswer] = useState<{ to: Question; examples: Example[] } | null>(null);
   const [error, setError] = useState<Error | null>(null);
-  const first = isFirst(question) && bundle.examples ? bundle.examples[question.pick] : null;
+  const first = (isFirst(question) && bundle.examples?.[question.pick]) || null;
   useEffect(() => {
     setError(null);
     if (first || !bundle.examples) return;

@@ -26,14 +26,16 @@ export interface Question {
   readonly range: Range;
 }
 
-export const FIRST_N = 10;
+/** What the page's first request brings of each kind. */
+export const FIRST_N: Readonly<Record<Pick, number>> = { top: 20, quantiles: 20, random: 10 };
+export const MOST_N = 100;
 export const CONTEXT = 20;
 export const STRATA = 4;
 
 /** Whether a question is the one that the page's first request answered. */
 export function isFirst(question: Question): boolean {
-  const { n, seed, context, range } = question;
-  return n === FIRST_N && seed === 0 && context === CONTEXT && range.low === null && range.high === null;
+  const { pick, n, seed, context, range } = question;
+  return n === FIRST_N[pick] && seed === 0 && context === CONTEXT && range.low === null && range.high === null;
 }
 
 /** The parameters of a question; `n` with quantiles is that of each part. */
