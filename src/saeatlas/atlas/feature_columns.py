@@ -15,10 +15,20 @@ if TYPE_CHECKING:
 
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["EXPLANATIONS", "column_types", "explanation_texts", "feature_analyses", "load_columns"]
+__all__ = [
+    "EXPLANATIONS",
+    "LABELS",
+    "column_types",
+    "explanation_texts",
+    "feature_analyses",
+    "load_columns",
+    "read_labels",
+]
 
 EXPLANATIONS = "explanations"
 """What stands before the columns that come from explanations and not from an analysis."""
+LABELS = "labels"
+"""What stands before the columns that come from labels, which change while a commit does not."""
 
 _loading = threading.Lock()
 
@@ -35,7 +45,8 @@ def column_types(sae: SAE) -> dict[str, pl.DataType]:
     """Return name → type of every column beside `feature`, in the order of the table."""
     if sae.column_types is None:
         sae.column_types = _types(sae)
-    return sae.column_types
+    labels = read_labels(sae)
+    return sae.column_types if labels is None else {**sae.column_types, **_without_feature(labels)}
 
 
 def load_columns(sae: SAE, names: Iterable[str]) -> pl.DataFrame:
@@ -51,7 +62,8 @@ def load_columns(sae: SAE, names: Iterable[str]) -> pl.DataFrame:
         # One reader at a time: a second one would read the same bytes beside the first.
         absent = [name for name in wanted if name not in sae.columns]
         fresh = {series.name: series for analysis in _owners(absent) for series in _read(sae, analysis, absent)}
-        sae.columns.update({name: series for name, series in fresh.items() if not series.dtype.is_nested()})
+        kept = {name: series for name, series in fresh.items() if _is_kept(series)}
+        sae.columns.update(kept)
         found = {**fresh, **{name: sae.columns[name] for name in wanted if name in sae.columns}}
     return pl.DataFrame([pl.Series("feature", np.arange(sae.n_features)), *(found[name] for name in wanted)])
 
@@ -65,10 +77,33 @@ def explanation_texts(sae: SAE) -> pl.LazyFrame:
     return grouped.agg(pl.len().cast(pl.Int64).alias(f"{EXPLANATIONS}.n"), first)
 
 
-def _types(sae: SAE) -> dict[str, pl.DataType]:
-    from saeatlas.atlas.feature_table import feature_frame
+def read_labels(sae: SAE) -> pl.DataFrame | None:
+    """Return what the columns of labels hold now, a line for each labelled feature; None when none was ever labelled.
 
-    return {name: kind for name, kind in feature_frame(sae).collect_schema().items() if name != "feature"}
+    Read anew when a label has come since the last time.
+    """
+    from saeatlas.atlas.labels import has_labels, label_columns
+
+    if not has_labels(sae):
+        return None
+    position = sae.labels.position
+    if sae.label_lines is None or sae.label_lines[0] != position:
+        sae.label_lines = position, label_columns(sae).collect()
+    return sae.label_lines[1]
+
+
+def _types(sae: SAE) -> dict[str, pl.DataType]:
+    from saeatlas.atlas.feature_table import analysis_frame
+
+    return _without_feature(analysis_frame(sae))
+
+
+def _without_feature(frame: pl.DataFrame | pl.LazyFrame) -> dict[str, pl.DataType]:
+    return {name: kind for name, kind in frame.collect_schema().items() if name != "feature"}
+
+
+def _is_kept(series: pl.Series) -> bool:
+    return not (series.dtype.is_nested() or series.name.startswith(f"{LABELS}."))
 
 
 def _owners(names: Iterable[str]) -> list[str]:
@@ -82,7 +117,11 @@ def _read(sae: SAE, analysis: str, names: Iterable[str]) -> list[pl.Series]:
     from saeatlas.format.table import scan_table
 
     own = [name for name in names if name.rpartition(".")[0] == analysis]
-    if analysis == EXPLANATIONS:
+    if analysis == LABELS:
+        labels = read_labels(sae)
+        assert labels is not None
+        table = labels.select("feature", *own)
+    elif analysis == EXPLANATIONS:
         table = explanation_texts(sae).select("feature", *own).collect()
     else:
         lines = scan_table(sae.atlas.store, sae.atlas.entries[f"sae/{sae.name}/{analysis}"].path, "data")

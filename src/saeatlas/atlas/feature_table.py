@@ -14,10 +14,12 @@ import numpy as np
 
 from saeatlas.atlas.feature_columns import (
     EXPLANATIONS,
+    LABELS,
     column_types,
     explanation_texts,
     feature_analyses,
     load_columns,
+    read_labels,
 )
 from saeatlas.atlas.predicates import AnyOf, Predicate, columns_in, condition
 from saeatlas.errors import InvalidInput, NotFound
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FeaturePage",
     "FeatureQuery",
+    "analysis_frame",
     "check_columns",
     "feature_columns",
     "feature_frame",
@@ -82,13 +85,17 @@ def feature_columns(sae: SAE) -> list[str]:
     return list(column_types(sae))
 
 
-def feature_frame(sae: SAE, analyses: Collection[str] | None = None) -> pl.LazyFrame:
+def feature_frame(sae: SAE) -> pl.LazyFrame:
+    """Return one line per feature with the columns of `analysis_frame`, and those of labels where there are any."""
+    labels = read_labels(sae)
+    frame = analysis_frame(sae)
+    return frame if labels is None else frame.join(labels.lazy(), on="feature", how="left", maintain_order="left")
+
+
+def analysis_frame(sae: SAE) -> pl.LazyFrame:
     """Return one line per feature with the columns of every current analysis whose lines are features.
 
-    Parameters
-    ----------
-    analyses
-        Only these, and 'explanations'; None for all.
+    Where there are explanations, also how many a feature has, and the first.
     """
     import polars as pl
 
@@ -96,8 +103,6 @@ def feature_frame(sae: SAE, analyses: Collection[str] | None = None) -> pl.LazyF
 
     frame = pl.LazyFrame({"feature": range(sae.n_features)}, schema={"feature": pl.Int64})
     for analysis in feature_analyses(sae):
-        if analyses is not None and analysis not in analyses:
-            continue
         table = scan_table(sae.atlas.store, sae.atlas.entries[f"sae/{sae.name}/{analysis}"].path, "data")
         columns = [column for column in table.collect_schema().names() if column != "feature"]
         named = table.select(
@@ -105,7 +110,7 @@ def feature_frame(sae: SAE, analyses: Collection[str] | None = None) -> pl.LazyF
         )
         frame = frame.join(named, on="feature", how="left", maintain_order="left")
     has_texts = any(name.startswith(f"sae/{sae.name}/imported/explanations/") for name in sae.atlas.entries)
-    if has_texts and (analyses is None or EXPLANATIONS in analyses):
+    if has_texts:
         frame = frame.join(explanation_texts(sae), on="feature", how="left", maintain_order="left")
     return frame
 
@@ -280,6 +285,8 @@ def _no_column(sae: SAE, name: str) -> NotFound:
     if of_analysis or not analysis:
         hint = f"Known: {', '.join(of_analysis or known) or 'none yet: run an analysis'}"
         return NotFound(f"The features of SAE '{sae.name}' have no column '{name}'", hint=hint)
+    if analysis == LABELS:
+        return NotFound(f"SAE '{sae.name}' has no labels", hint="Add one with 'saeatlas label add'.")
     if analysis == EXPLANATIONS:
         return NotFound(f"SAE '{sae.name}' has no explanations", hint="Import some: see 'saeatlas import --help'.")
     why = sae.why_no_table(analysis)

@@ -52,6 +52,8 @@ class SAE:
         """Columns of the table of features, once read; see `saeatlas.atlas.feature_columns`."""
         self.column_types: dict[str, pl.DataType] | None = None
         """Types of all its columns, once asked for."""
+        self.label_lines: tuple[int, pl.DataFrame] | None = None
+        """What its columns of labels hold at a place in their log."""
         self.indexes: dict[str, SearchIndexReader] = {}
         """Search indexes of current analyses, once opened."""
         self.label_index: LabelIndex | None = None

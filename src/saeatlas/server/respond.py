@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import ipaddress
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -107,13 +106,18 @@ def table(request: Request, lines: pa.Table, meta: Meta) -> Response:
     return answer
 
 
-def unchanged(request: Request) -> Response | None:
-    """Return 304 when the client has the answer at this commit already; call it before costly work.
+def unchanged(request: Request, labels: int | None = None) -> Response | None:
+    """Return 304 when the client has the answer already; call it before costly work.
 
-    Only for answers without labels.
+    Parameters
+    ----------
+    request
+        What is asked.
+    labels
+        Place in the log of labels, where the answer has labels in it.
     """
-    tag = _tag(request, None, "arrow" if as_arrow(request) else "json")
-    return _not_modified(request, tag, None) if tag and _is_known(request, tag) else None
+    tag = _tag(request, labels, "arrow" if as_arrow(request) else "json")
+    return _not_modified(request, tag, labels) if tag and _is_known(request, tag) else None
 
 
 def as_arrow(request: Request) -> bool:
@@ -159,16 +163,16 @@ def _weight(header: str, media: str) -> float:
     return next((found[name] for name in (media, f"{major}/*", "*/*") if name in found), 0.0)
 
 
-def _arrow(request: Request, lines: pa.Table, meta: Meta) -> bytes:
+def _arrow(request: Request, lines: pa.Table, meta: Meta) -> memoryview:
     import pyarrow as pa
 
     _check_size(request, lines.nbytes)
     about = {**(lines.schema.metadata or {}), b"saeatlas": meta.model_dump_json().encode()}
     lines = lines.replace_schema_metadata(about)
-    sink = io.BytesIO()
+    sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, lines.schema) as writer:
         writer.write_table(lines)
-    return sink.getvalue()
+    return memoryview(sink.getvalue())
 
 
 def _json(request: Request, lines: pa.Table, meta: Meta) -> bytes:
@@ -176,7 +180,7 @@ def _json(request: Request, lines: pa.Table, meta: Meta) -> bytes:
 
     most = settings_of(request).max_json_rows
     if lines.num_rows > most:
-        raise OverBudget(
+        raise InvalidInput(
             f"{lines.num_rows:,} lines are more than an answer in JSON may have: {most:,}",
             hint=f"Ask for fewer with 'limit', or for Arrow: 'Accept: {ARROW}'.",
         )
@@ -226,7 +230,7 @@ def _not_modified(request: Request, tag: str, labels: int | None) -> Response:
     return Response(status_code=304, headers=_headers(request, tag, labels))
 
 
-def _answer(request: Request, body: bytes, media: str, about: tuple[str, int | None, int]) -> Response:
+def _answer(request: Request, body: bytes | memoryview, media: str, about: tuple[str, int | None, int]) -> Response:
     tag, labels, status = about
     headers = _headers(request, tag, labels)
     if len(body) >= _WORTH_COMPRESSING and not _is_near(request):
@@ -234,13 +238,13 @@ def _answer(request: Request, body: bytes, media: str, about: tuple[str, int | N
         if encoding:
             headers["content-encoding"] = encoding
     if len(body) <= _PIECE:
-        return Response(body, status, headers, media_type=media)
+        return Response(bytes(body), status, headers, media_type=media)
     headers["content-length"] = str(len(body))
     # In pieces, so that a slow reader holds up its own answer and nothing else.
     return StreamingResponse(_pieces(body), status, headers, media_type=media)
 
 
-async def _pieces(body: bytes) -> AsyncIterator[memoryview]:
+async def _pieces(body: bytes | memoryview) -> AsyncIterator[memoryview]:
     view = memoryview(body)
     for start in range(0, len(body), _PIECE):
         yield view[start : start + _PIECE]
@@ -254,7 +258,7 @@ def _is_near(request: Request) -> bool:
         return True
 
 
-def _compressed(body: bytes, accepted: str) -> tuple[bytes, str]:
+def _compressed(body: bytes | memoryview, accepted: str) -> tuple[bytes | memoryview, str]:
     import pyarrow as pa
 
     weights: Mapping[str, float] = {name: _weight(accepted, name) for name in ("zstd", "gzip")}

@@ -154,26 +154,26 @@ def saes(request: Request, atlas: AtlasNow) -> Response:
 @router.get("/saes/{sae}", response_model=SaeDetail)
 def sae_detail(request: Request, sae: SaeNow) -> Response:
     """Tell what is known about one SAE, what can be shown of it, and what is missing."""
-    position, n_labelled = _labels(sae)
+    from saeatlas.atlas.clusterings import clusterings_of
     from saeatlas.atlas.explanations import explanation_sets
+    from saeatlas.atlas.graphs import graphs_of
 
-    columns = _columns(sae)
     detail = SaeDetail(
         **_summary(sae),
         commit=sae.atlas.commit.number,
-        labels_position=position,
+        labels_position=sae.labels.position,
         report_card=_report_card(sae),
-        columns=columns,
+        columns=_columns(sae),
         analyses=_analyses(sae),
         projections=_projections(sae),
-        clusterings=_clusterings(columns),
-        graphs=_graphs(sae),
+        clusterings=[ClusteringInfo(name=name, source="clusters") for name in clusterings_of(sae)],
+        graphs=[GraphInfo(name=one.name, n_edges=one.n_edges) for one in graphs_of(sae)],
         metadata_columns=list(sae.corpus.metadata_columns) if sae.has_activations else [],
         has_tokens=sae.has_activations and sae.corpus.tokens is not None,
         has_weights=f"sae/{sae.name}/imported/weights" in sae.atlas.entries,
         explanation_sets=list(explanation_sets(sae)),
         n_explained=_n_explained(sae),
-        n_labelled=n_labelled,
+        n_labelled=sae.labels.n_labelled,
     )
     return record(request, detail)
 
@@ -193,25 +193,18 @@ def _summary(sae: SAE) -> dict[str, Any]:
     }
 
 
-def _labels(sae: SAE) -> tuple[int, int]:
-    """Return the place in the log of labels and how many features have a current one."""
-    del sae
-    return 0, 0
-
-
 def _report_card(sae: SAE) -> dict[str, Any] | None:
     card = sae.table("report-card")
     return None if card is None or not card.num_rows else card.slice(0, 1).to_pylist()[0]
 
 
 def _columns(sae: SAE) -> list[ColumnInfo]:
-    from saeatlas.atlas.feature_table import feature_frame
+    from saeatlas.atlas.feature_columns import column_types
 
     found = []
-    for name, kind in feature_frame(sae).collect_schema().items():
+    for name, kind in column_types(sae).items():
         analysis, _, column = name.rpartition(".")
-        if analysis:
-            found.append(ColumnInfo(name=name, analysis=analysis, column=column, type=_kind(kind)))
+        found.append(ColumnInfo(name=name, analysis=analysis, column=column, type=_kind(kind)))
     return found
 
 
@@ -241,35 +234,12 @@ def _analyses(sae: SAE) -> list[AnalysisState]:
 
 
 def _projections(sae: SAE) -> list[ProjectionInfo]:
-    found = []
-    table = sae.table("umap")
-    quality = sae.table("umap", "quality")
-    if table is not None and quality is not None:
-        lines = quality.to_pylist()
-        for dimensions, axis in ((2, "x"), (3, "x3")):
-            if axis in table.column_names:
-                own = [line for line in lines if line["dimensions"] == dimensions]
-                found.append(
-                    ProjectionInfo(name=f"umap-{dimensions}d", dimensions=dimensions, source="umap", quality=own)
-                )
-    if sae.map is not None:
-        found.append(ProjectionInfo(name="imported", dimensions=3, source="import", quality=None))
-    return found
+    from saeatlas.atlas.projections import projections_of
 
-
-def _clusterings(columns: list[ColumnInfo]) -> list[ClusteringInfo]:
-    names = [one.column for one in columns if one.analysis == "clusters" and one.type in {"integer", "text"}]
-    return [ClusteringInfo(name=name, source="clusters") for name in names]
-
-
-def _graphs(sae: SAE) -> list[GraphInfo]:
-    found = []
-    edges = sae.table("neighbors", "edges")
-    if edges is not None:
-        found.append(GraphInfo(name="neighbors", n_edges=edges.num_rows))
-    if sae.map is not None:
-        found.append(GraphInfo(name="imported", n_edges=int(sae.map.attributes["n_edges"])))
-    return found
+    return [
+        ProjectionInfo(name=one.name, dimensions=one.dimensions, source=one.source, quality=one.quality)
+        for one in projections_of(sae)
+    ]
 
 
 def _n_explained(sae: SAE) -> int:
