@@ -1,0 +1,1 @@
+"""Answers in the shapes of older servers, so that their clients go on working."""
