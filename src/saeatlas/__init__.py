@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
     from saeatlas.atlas.selection import Selection
     from saeatlas.atlas.statistics import FeatureStats
+    from saeatlas.client.atlas import connect
     from saeatlas.errors import SaeatlasError
     from saeatlas.pipeline.build import build
     from saeatlas.pipeline.labelling import label
@@ -33,6 +34,7 @@ __all__ = [
     "SaeatlasError",
     "Selection",
     "build",
+    "connect",
     "create",
     "label",
     "open",
@@ -48,6 +50,7 @@ _PLACES = {
     "SaeatlasError": "errors:SaeatlasError",
     "Selection": "atlas.selection:Selection",
     "build": "pipeline.build:build",
+    "connect": "client.atlas:connect",
     "create": "atlas.atlas:create",
     "label": "pipeline.labelling:label",
     "open": "atlas.atlas:open_atlas",

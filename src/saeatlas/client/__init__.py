@@ -1,0 +1,1 @@
+"""The nouns of an atlas that another process serves, asked over HTTP."""
