@@ -60,6 +60,22 @@ class Entries:
     values: npt.NDArray[Any]
     """Values, float32 or float64."""
 
+    def by_feature(self) -> list[tuple[int, int, float, float]]:
+        """Return feature, active entries, largest value and mean of the active values; the largest first.
+
+        Features without an active entry are left out; of equal ones the lower id comes first.
+        """
+        active = self.values > 0
+        values = self.values[active].astype(np.float64)
+        ids, which = np.unique(self.features[active], return_inverse=True)
+        counts = np.bincount(which, minlength=ids.size)
+        means = np.bincount(which, weights=values, minlength=ids.size) / np.maximum(counts, 1)
+        largest = np.zeros(ids.size)
+        np.maximum.at(largest, which, values)
+        order = np.lexsort((ids, -largest))
+        columns = (ids[order].tolist(), counts[order].tolist(), largest[order].tolist(), means[order].tolist())
+        return list(zip(*columns, strict=True))
+
 
 def view_document(
     corpus: Corpus, document: str | int, start: int | None = None, stop: int | None = None

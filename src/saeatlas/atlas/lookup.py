@@ -25,11 +25,25 @@ class FeatureLookup:
 
     def __init__(self, sae: SAE) -> None:
         self._sae = sae
+        self._label_texts: tuple[int, dict[int, str]] = (0, {})
 
     @cached_property
     def texts(self) -> dict[int, str]:
         """The first explanation of each feature that has one, stripped."""
         return {feature: text.strip() for feature, text in first_texts(self._sae.explanations).items()}
+
+    def label_texts(self) -> tuple[int, dict[int, str]]:
+        """Return the place in the log of labels, and the newest text that each feature has there or a moment later."""
+        labels = self._sae.labels
+        position = labels.position
+        if position != self._label_texts[0]:
+            found: dict[int, str] = {}
+            now = labels.current
+            for feature, text in zip(now["feature"].to_pylist(), now["text"].to_pylist(), strict=True):
+                if text:
+                    found.setdefault(feature, text)
+            self._label_texts = position, found
+        return self._label_texts
 
     def explanations(self, feature: int) -> list[dict[str, Any]]:
         """Return what was said about a feature: `set`, `explainer`, `method` (None where unknown), `text`."""

@@ -341,15 +341,28 @@ class DocumentsReader:
             )
         return index
 
-    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the documents table: `document`, `id`, `n_rows` and the metadata columns, or those named."""
-        from saeatlas.format.table import read_table
+    def table(
+        self, columns: Sequence[str] | None = None, start: int | None = None, stop: int | None = None
+    ) -> pa.Table:
+        """Return the documents table: `document`, `id`, `n_rows` and the metadata columns, or those named.
+
+        With `start` and `stop` only those documents; then only their part of the file is read.
+        """
+        from saeatlas.format.table import read_table, scan_table
 
         known = ["document", "id", "n_rows", *self.attributes["metadata_columns"]]
         unknown = [name for name in columns or () if name not in known]
         if unknown:
             raise NotFound(f"The documents have no column '{unknown[0]}'", hint=f"Columns: {', '.join(known)}")
-        return read_table(self._store, self._prefix, columns=None if columns is None else list(columns))
+        wanted = None if columns is None else list(columns)
+        if start is None and stop is None:
+            return read_table(self._store, self._prefix, columns=wanted)
+        import polars as pl
+
+        low = start or 0
+        high = self.n_documents if stop is None else max(low, stop)
+        lines = scan_table(self._store, self._prefix).slice(low, high - low).select(wanted or known)
+        return lines.collect().to_arrow(compat_level=pl.CompatLevel.oldest())
 
     @cached_property
     def runs(self) -> Runs:

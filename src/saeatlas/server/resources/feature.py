@@ -28,6 +28,7 @@ from saeatlas.server.models.bundle import (
     MissingPart,
 )
 from saeatlas.server.models.examples import ContextExample, TextReader, examples_of
+from saeatlas.server.models.names import FeatureNames
 from saeatlas.server.models.relations import (
     CoactiveFeature,
     Effect,
@@ -81,23 +82,23 @@ class _Bundle:
 
     def made(self) -> FeatureBundle:
         sae, feature = self.sae, self.feature.id
-        texts = _Texts(sae)
+        names = FeatureNames(sae)
         active = self._of_activations() if sae.has_activations else self._without_activations()
         return FeatureBundle.model_construct(
             commit=sae.atlas.commit.number,
-            labels_position=texts.position,
+            labels_position=names.position,
             sae=sae.name,
             feature=feature,
             n_features=sae.n_features,
             identity=sae.identity.to_json(),
             identity_digest=sae.identity.digest(),
             columns=sae.lookup.columns(feature),
-            neighbors=self._neighbors(texts),
-            coactive=self._coactive(texts),
+            neighbors=self._neighbors(names),
+            coactive=self._coactive(names),
             effects=self._effects(),
             clusters=self._clusters(),
             explanations=[FeatureExplanation.model_construct(**one) for one in sae.lookup.explanations(feature)],
-            labels=texts.labels(feature),
+            labels=_labels(sae, feature),
             missing=self.missing,
             **active,
         )
@@ -202,28 +203,28 @@ class _Bundle:
             self._lacks(f"breakdowns.{column}", "metadata-association", reason)
         return [BreakdownInfo.of(one) for one in breakdowns]
 
-    def _neighbors(self, texts: _Texts) -> list[FeatureNeighbor] | None:
+    def _neighbors(self, names: FeatureNames) -> list[FeatureNeighbor] | None:
         lines = served_rows(self.sae, "neighbors", self.feature.id, {"by": "decoder"})
         if lines is None:
             self._lacks("neighbors", "neighbors")
             return None
         return [
             FeatureNeighbor.model_construct(
-                feature=line["neighbor"], cosine=line["cosine"], text=texts.text(line["neighbor"])
+                feature=line["neighbor"], cosine=line["cosine"], text=names.text(line["neighbor"])
             )
             for line in lines.slice(0, _NEIGHBORS).to_pylist()
         ]
 
-    def _coactive(self, texts: _Texts) -> list[CoactiveFeature] | None:
+    def _coactive(self, names: FeatureNames) -> list[CoactiveFeature] | None:
         lines = served_rows(self.sae, "coactivation", self.feature.id, {})
         if lines is None or (lines.num_rows and not lines["is_exact"][0].as_py()):
             reason = "" if lines is None else "The analysis 'coactivation' was made from a draw of rows"
             self._lacks("coactive", "coactivation", reason)
             return None
-        names = ("count", "lift", "pmi", "jaccard", "pearson")
+        numbers = ("count", "lift", "pmi", "jaccard", "pearson")
         return [
             CoactiveFeature.model_construct(
-                feature=line["partner"], text=texts.text(line["partner"]), **{name: line[name] for name in names}
+                feature=line["partner"], text=names.text(line["partner"]), **{name: line[name] for name in numbers}
             )
             for line in lines.slice(0, _COACTIVE).to_pylist()
         ]
@@ -254,28 +255,11 @@ class _Bundle:
         ]
 
 
-class _Texts:
-    """What features are called: by their newest label that has a text, else by their first explanation."""
-
-    def __init__(self, sae: SAE) -> None:
-        self._sae = sae
-        self._labels = sae.labels
-        # Before anything is read, so that the tag of the answer never promises more than it shows.
-        self.position = self._labels.position
-
-    def text(self, feature: int) -> str | None:
-        if self.position:
-            named = (one.event.said.text for one in self._labels.of(feature).current)
-            found = next((text for text in named if text), None)
-            if found is not None:
-                return found
-        return self._sae.lookup.texts.get(feature)
-
-    def labels(self, feature: int) -> BundleLabels:
-        found = self._labels.of(feature)
-        return BundleLabels.model_construct(
-            current=[shown_label(one) for one in found.current], n_history=len(found.history)
-        )
+def _labels(sae: SAE, feature: int) -> BundleLabels:
+    found = sae.labels.of(feature)
+    return BundleLabels.model_construct(
+        current=[shown_label(one) for one in found.current], n_history=len(found.history)
+    )
 
 
 def _models(model: type[_Model], lines: Iterable[dict[str, Any]]) -> list[_Model]:
