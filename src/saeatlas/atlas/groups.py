@@ -117,6 +117,9 @@ def group_features(sae: SAE, split: Split, predicates: tuple[Predicate | AnyOf, 
     leaf_of = np.zeros(ids.size, np.int64)
     here = np.arange(ids.size)
     for _ in range(_MOST_LEVELS + 1):
+        n_groups += sum(len(node.split.thresholds) + 2 for node in level if node.split is not None)
+        if n_groups > _MOST_GROUPS:
+            raise InvalidInput(f"There would be more than {_MOST_GROUPS:,} groups", hint="Cut by fewer thresholds.")
         below: list[_Node] = []
         first = np.full(len(level), -1, np.int64)
         kinds: dict[tuple[str, tuple[float, ...]], list[int]] = {}
@@ -128,9 +131,6 @@ def group_features(sae: SAE, split: Split, predicates: tuple[Predicate | AnyOf, 
             node.children = _children(node.split)
             first[index] = len(below)
             below += node.children
-        n_groups += len(below)
-        if n_groups > _MOST_GROUPS:
-            raise InvalidInput(f"There would be more than {_MOST_GROUPS:,} groups", hint="Cut by fewer thresholds.")
         place, here = _settle(level, first, place, here, leaves, leaf_of)
         if not below:
             break
