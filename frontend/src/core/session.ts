@@ -1,7 +1,7 @@
 /** What happens when an SAE is opened: its detail and columns are fetched, and the view follows every change. */
 import { getJson, postJson, segment, isAborted, type ApiError } from './api';
 import { app, patch, type AppState, type Filter, type Selection } from './state';
-import { FeatureStore } from './store';
+import { FeatureStore, isOfLabels } from './store';
 import { decodeState, MOST_IDS, type Shared } from './url';
 import type { ColumnInfo, Health, SaeDetail, StoredSet } from './types';
 import { Viewer } from './view';
@@ -102,6 +102,19 @@ export class Session {
     if (opening.signal.aborted) return;
     this.#start(sae, detail);
     await this.#fetchSets();
+  }
+
+  /** Show labels that were written since: their columns, and how many features have one. */
+  async refreshLabels(): Promise<void> {
+    const { detail, store } = app.getState();
+    if (!detail || !store) return;
+    const fresh = await getJson<SaeDetail>(`/saes/${segment(detail.name)}`);
+    const ofLabels = fresh.columns.filter(({ name }) => isOfLabels(name));
+    await store.refreshLabels(ofLabels.map(({ name }) => name));
+    if (app.getState().detail !== detail) return;
+    const columns = [...detail.columns.filter(({ name }) => !isOfLabels(name)), ...ofLabels];
+    const { labels_position, n_labelled } = fresh;
+    patch({ detail: { ...detail, columns, labels_position, n_labelled } });
   }
 
   #start(sae: string, detail: SaeDetail): void {

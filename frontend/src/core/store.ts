@@ -5,6 +5,11 @@ import type { Table } from '@uwdata/flechette';
 
 export type { CategoryColumn, Column, NumberColumn, TextColumn } from './columns';
 
+/** Labels are newer than the commit, and change while it does not. */
+export function isOfLabels(name: string): boolean {
+  return name.startsWith('labels.');
+}
+
 export type FetchColumns = (names: readonly string[], signal?: AbortSignal) => Promise<Table>;
 
 /** Columns of features by name. A column never changes once it is here; `revision` counts what arrived. */
@@ -13,7 +18,7 @@ export class FeatureStore {
   readonly commit: number;
   readonly n: number;
   /** Columns that there are to load; null where nobody said. */
-  readonly names: ReadonlySet<string> | null;
+  names: ReadonlySet<string> | null;
   revision = 0;
   readonly #columns = new Map<string, Column>();
   readonly #coming = new Map<string, Promise<void>>();
@@ -27,7 +32,10 @@ export class FeatureStore {
     this.names = names ? new Set(names) : null;
     this.#fetch =
       fetchColumns ??
-      ((names, signal) => getArrow(pinned(`/saes/${segment(sae)}/features`, commit), { columns: names }, signal));
+      ((names, signal) => {
+        const path = `/saes/${segment(sae)}/features`;
+        return getArrow(names.every(isOfLabels) ? path : pinned(path, commit), { columns: names }, signal);
+      });
     this.#columns.set(
       'feature',
       numberColumn(
@@ -55,11 +63,19 @@ export class FeatureStore {
   async load(names: readonly string[]): Promise<void> {
     const wanted = [...new Set(names)].filter((name) => !this.#columns.has(name));
     const fresh = wanted.filter((name) => !this.#coming.has(name));
-    if (fresh.length) {
-      const arrival = this.#load(fresh).finally(() => fresh.forEach((name) => this.#coming.delete(name)));
-      fresh.forEach((name) => this.#coming.set(name, arrival));
+    for (const part of [fresh.filter(isOfLabels), fresh.filter((name) => !isOfLabels(name))]) {
+      if (!part.length) continue;
+      const arrival = this.#load(part).finally(() => part.forEach((name) => this.#coming.delete(name)));
+      part.forEach((name) => this.#coming.set(name, arrival));
     }
     await Promise.all(wanted.map((name) => this.#coming.get(name)));
+  }
+
+  /** Fetch the columns of labels that are here once more, and those that labels added. */
+  async refreshLabels(names: Iterable<string>): Promise<void> {
+    const known = [...this.#columns.keys()].filter(isOfLabels);
+    this.names = new Set([...(this.names ?? []), ...names]);
+    if (known.length) await this.#load(known);
   }
 
   async #load(names: readonly string[]): Promise<void> {

@@ -1,0 +1,49 @@
+/** What the table shows as a file: made here from the columns that are here, so that it is what was seen. */
+import { valueAt, type Column } from './columns';
+
+/** A cell of a delimited file; missing is empty, and an empty text is a pair of quotes. */
+function cell(value: number | string | null, delimiter: string): string {
+  if (value === null) return '';
+  if (typeof value === 'number') return String(value);
+  return value === '' || /["\n\r]/.test(value) || value.includes(delimiter) || value.trim() !== value
+    ? `"${value.replaceAll('"', '""')}"`
+    : value;
+}
+
+/** Lines for the features in their order, after one with the names of the columns. */
+export function delimited(columns: readonly Column[], features: Uint32Array, delimiter: ',' | '\t'): string {
+  const lines = [columns.map(({ name }) => cell(name, delimiter)).join(delimiter)];
+  for (const feature of features)
+    lines.push(columns.map((column) => cell(valueAt(column, feature), delimiter)).join(delimiter));
+  return `${lines.join('\n')}\n`;
+}
+
+/** The same as an Arrow stream: numbers as doubles or whole numbers, texts as texts, missing as null. */
+export async function arrowBytes(columns: readonly Column[], features: Uint32Array): Promise<Uint8Array> {
+  const { columnFromArray, float64, int64, tableFromColumns, tableToIPC, utf8 } = await import('@uwdata/flechette');
+  const made = columns.map((column) => {
+    const values = Array.from(features, (feature) => valueAt(column, feature));
+    const isWhole = values.every((value) => value === null || Number.isSafeInteger(value));
+    const type = column.type !== 'number' ? utf8() : isWhole ? int64() : float64();
+    return [column.name, columnFromArray(values, type)] satisfies [string, unknown];
+  });
+  const bytes = tableToIPC(tableFromColumns(made), { format: 'stream' });
+  if (!bytes) throw new Error('The columns could not be written as Arrow');
+  return bytes;
+}
+
+/** A name for the file that says what it holds. */
+export function fileName(about: { sae: string; commit: number; n: number }, ending: string): string {
+  const sae = about.sae.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-');
+  return `${sae}-commit-${about.commit}-${about.n}-features.${ending}`;
+}
+
+/** Hand a file to the browser. */
+export function save(name: string, content: BlobPart, type: string): void {
+  const url = URL.createObjectURL(new Blob([content], { type }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

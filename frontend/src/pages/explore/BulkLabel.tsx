@@ -1,0 +1,45 @@
+/** One label for every selected feature: one event in the log, however many there are. */
+import { postJson, segment } from '../../core/api';
+import { tell } from '../../core/messages';
+import { app } from '../../core/state';
+import type { Category, Label, LabelNew } from '../../core/types';
+import { plural } from '../../plots/numbers';
+import { Dialog } from '../../ui/Dialog';
+import { LabelForm } from '../../ui/labels/LabelForm';
+import { session } from '../../ui/session';
+import { useApp } from '../../ui/useApp';
+import { useJson } from '../../ui/useJson';
+
+const NONE: Category[] = [];
+
+async function labelSelection(body: LabelNew): Promise<void> {
+  const { sae, selection } = app.getState();
+  if (sae === null || !selection) return;
+  await postJson<Label>(`/saes/${segment(sae)}/labels`, { ...body, features: Array.from(selection.ids) });
+  tell('info', `${plural(selection.ids.length, 'feature')} labelled`);
+  await session.refreshLabels();
+}
+
+export function BulkLabel({ onClose }: { onClose: () => void }) {
+  const selection = useApp((state) => state.selection);
+  const { data } = useJson<{ categories: Category[] } | Category[]>('/labels/categories');
+  if (!selection) return null;
+  const categories = Array.isArray(data) ? data : (data?.categories ?? NONE);
+  return (
+    <Dialog title={`Label ${plural(selection.ids.length, 'feature')}`} onClose={onClose}>
+      <p className="muted">
+        Selection <b dir="auto">{selection.name}</b>: all of them get this label in one event, which supersedes what
+        they had. The history stays.
+      </p>
+      <LabelForm
+        categories={categories}
+        submitText="Label all of them"
+        onCancel={onClose}
+        onSubmit={async (body) => {
+          await labelSelection(body);
+          onClose();
+        }}
+      />
+    </Dialog>
+  );
+}

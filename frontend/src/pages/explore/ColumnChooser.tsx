@@ -1,0 +1,122 @@
+/** Which columns the table shows, and in which order. */
+import { useMemo, useState } from 'react';
+import { foldText } from '../../core/filter';
+import { firstColumns } from '../../core/session';
+import { patch } from '../../core/state';
+import type { ColumnInfo } from '../../core/types';
+import { Dialog } from '../../ui/Dialog';
+import { useApp } from '../../ui/useApp';
+import styles from './chooser.module.css';
+
+function Chosen({ columns, change }: { columns: string[]; change: (columns: string[]) => void }) {
+  const move = (index: number, by: number) => {
+    const next = [...columns];
+    const [name] = next.splice(index, 1);
+    next.splice(index + by, 0, name);
+    change(next);
+  };
+  return (
+    <ol className={styles.chosen} aria-label="Columns on show, in their order">
+      {columns.map((name, index) => (
+        <li key={name}>
+          <span className="ellipsis" title={name}>
+            {name}
+          </span>
+          <button
+            type="button"
+            className="quiet icon"
+            disabled={index === 0}
+            aria-label={`Move ${name} to the left`}
+            onClick={() => move(index, -1)}
+          >
+            ↑
+          </button>
+          <button
+            type="button"
+            className="quiet icon"
+            disabled={index === columns.length - 1}
+            aria-label={`Move ${name} to the right`}
+            onClick={() => move(index, 1)}
+          >
+            ↓
+          </button>
+          <button
+            type="button"
+            className="quiet icon"
+            aria-label={`Hide ${name}`}
+            onClick={() => change(columns.filter((each) => each !== name))}
+          >
+            ×
+          </button>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function groupsOf(columns: readonly ColumnInfo[], query: string): [string, ColumnInfo[]][] {
+  const words = foldText(query).split(/\s+/).filter(Boolean);
+  const groups = new Map<string, ColumnInfo[]>();
+  for (const column of columns) {
+    const text = foldText(`${column.name} ${column.description ?? ''}`);
+    if (!words.every((word) => text.includes(word))) continue;
+    groups.set(column.analysis, [...(groups.get(column.analysis) ?? []), column]);
+  }
+  return [...groups];
+}
+
+export function ColumnChooser({ onClose }: { onClose: () => void }) {
+  const detail = useApp((state) => state.detail);
+  const columns = useApp((state) => state.columns);
+  const [query, setQuery] = useState('');
+  const groups = useMemo(() => groupsOf(detail?.columns ?? [], query), [detail, query]);
+  const change = (next: string[]) => patch({ columns: next });
+  const foot = (
+    <>
+      <button type="button" onClick={() => change(firstColumns(detail?.columns ?? []))}>
+        As at first
+      </button>
+      <button type="button" className="primary" onClick={onClose}>
+        Done
+      </button>
+    </>
+  );
+  return (
+    <Dialog title="Columns" onClose={onClose} foot={foot}>
+      <div className={styles.chooser}>
+        <div>
+          <input
+            type="search"
+            className={styles.query}
+            placeholder={`Search ${detail?.columns.length ?? 0} columns`}
+            aria-label="Search columns"
+            value={query}
+            onChange={(event) => setQuery(event.target.value)}
+          />
+          <div className={styles.groups}>
+            {groups.map(([analysis, infos]) => (
+              <fieldset key={analysis}>
+                <legend>{analysis}</legend>
+                {infos.map(({ name, column, type, description }) => (
+                  <label key={name}>
+                    <input
+                      type="checkbox"
+                      checked={columns.includes(name)}
+                      onChange={(event) =>
+                        change(event.target.checked ? [...columns, name] : columns.filter((each) => each !== name))
+                      }
+                    />
+                    <span title={description ?? undefined}>{column}</span>
+                    <span className="muted">{type}</span>
+                  </label>
+                ))}
+              </fieldset>
+            ))}
+            {groups.length ? null : <p className="muted">No column is called that.</p>}
+          </div>
+        </div>
+        <Chosen columns={columns} change={change} />
+      </div>
+    </Dialog>
+  );
+}

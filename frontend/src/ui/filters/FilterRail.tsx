@@ -1,0 +1,39 @@
+/** The filters of the columns on show, each with its histogram. */
+import { useMemo, useState } from 'react';
+import { useApp } from '../useApp';
+import { ColumnFilter } from './ColumnFilter';
+import styles from './filters.module.css';
+
+const EMPTY: string[] = [];
+
+export function FilterRail() {
+  const detail = useApp((state) => state.detail);
+  const columns = useApp((state) => state.columns);
+  const filters = useApp((state) => state.filters);
+  const [added, setAdded] = useState(EMPTY);
+  const names = useMemo(() => {
+    const filtered = filters.flatMap((filter) => (filter.kind === 'set' ? [] : [filter.column]));
+    return [...new Set([...columns, ...filtered, ...added])];
+  }, [columns, filters, added]);
+  const others = detail?.columns.filter(({ name, type }) => type !== 'list' && !names.includes(name)) ?? [];
+  return (
+    <aside className={styles.rail} aria-label="Filters">
+      {names.map((name) => (
+        <ColumnFilter key={name} name={name} />
+      ))}
+      {others.length ? (
+        <select
+          className={styles.add}
+          aria-label="Filter by another column"
+          value=""
+          onChange={(event) => setAdded([...added, event.target.value])}
+        >
+          <option value="">Filter by another column …</option>
+          {others.map(({ name }) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      ) : null}
+    </aside>
+  );
+}

@@ -1,0 +1,41 @@
+/** The bar of missing values: a press keeps them, drops them, or shows only them. */
+import type { RangeFilter } from '../../core/state';
+import { count } from '../../plots/numbers';
+import { putRange } from './columnState';
+import styles from './filters.module.css';
+
+const NEXT = { keep: 'drop', drop: 'only', only: 'keep' } as const;
+const WORDS = { keep: 'kept', drop: 'left out', only: 'only these' } as const;
+
+interface MissingBarProps {
+  name: string;
+  filter: RangeFilter | null;
+  n: number;
+  passing: number;
+  /** Of the bar, in pixels. */
+  height: number;
+}
+
+export function MissingBar({ name, filter, n, passing, height }: MissingBarProps) {
+  const missing = filter?.missing ?? 'keep';
+  return (
+    <button
+      type="button"
+      className={`${styles.missing} ${styles[missing]}`}
+      disabled={n === 0 && missing === 'keep'}
+      onClick={() => putRange(name, filter, { missing: NEXT[missing] })}
+      title={`Missing in ${count(n)} features, ${count(passing)} of them pass the other filters: ${WORDS[missing]}. Press to change`}
+      aria-label={`Missing ${name}: ${count(n)} features, ${WORDS[missing]}`}
+    >
+      <span className={styles.missingBar} style={{ height }} aria-hidden="true" />
+      <span className={styles.missingText}>{n === 0 ? '0' : compact(n)} –</span>
+    </button>
+  );
+}
+
+/** A count in four characters. */
+export function compact(n: number): string {
+  if (n < 10_000) return String(n);
+  if (n < 1_000_000) return `${Math.round(n / 1000)}k`;
+  return `${(n / 1_000_000).toFixed(1)}M`;
+}

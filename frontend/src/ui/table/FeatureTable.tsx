@@ -1,0 +1,123 @@
+/** The table of features: only the rows in sight are in the document, however many there are. */
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { useEffect, useMemo, useRef, useState, type CSSProperties } from 'react';
+import type { Column } from '../../core/columns';
+import { announce } from '../../core/messages';
+import { setHover } from '../../core/state';
+import { pathTo } from '../../core/url';
+import { plural } from '../../plots/numbers';
+import { go } from '../Go';
+import { useApp } from '../useApp';
+import { HeaderRow } from './HeaderRow';
+import { Row } from './Row';
+import styles from './table.module.css';
+import { useTableKeys } from './useTableKeys';
+
+const ROW_HEIGHT = 26;
+const EMPTY = new Uint32Array(0);
+
+/** Widths of columns: numbers need little, texts share what is left. Every row is laid out by itself, so all agree. */
+function layoutOf(columns: readonly { name: string; column: Column | undefined }[]): CSSProperties {
+  const widths = columns.map(({ column }) => {
+    if (column?.type === 'text') return { least: 200, share: 3 };
+    return { least: column?.type === 'category' ? 96 : 88, share: 1 };
+  });
+  const tracks = ['30px', '72px', ...widths.map(({ least, share }) => `minmax(${least}px, ${share}fr)`)];
+  const least = widths.reduce((sum, each) => sum + each.least, 102);
+  return { '--columns': tracks.join(' '), '--least': `${least}px` } as CSSProperties;
+}
+
+/** Says the count to those who do not see it, once it stays. */
+function useAnnouncedCount(n: number | null, total: number): void {
+  useEffect(() => {
+    if (n === null) return;
+    const timer = setTimeout(
+      () => announce(n === total ? plural(n, 'feature') : `${n} of ${plural(total, 'feature')}`),
+      600,
+    );
+    return () => clearTimeout(timer);
+  }, [n, total]);
+}
+
+export function FeatureTable() {
+  const sae = useApp((state) => state.sae);
+  const store = useApp((state) => state.store);
+  const names = useApp((state) => state.columns);
+  const revision = useApp((state) => state.revision);
+  const view = useApp((state) => state.view);
+  const focus = useApp((state) => state.focus);
+  const box = useRef<HTMLDivElement>(null);
+  const [active, setActive] = useState(0);
+  const order = view?.order ?? EMPTY;
+  const columns = useMemo(
+    () => names.map((name) => ({ name, column: store?.column(name) })),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- revision says that columns arrived
+    [names, store, revision],
+  );
+  useAnnouncedCount(view?.n ?? null, store?.n ?? 0);
+  // The virtualiser keeps its own state, which the compiler's rules do not know.
+  const rows = useVirtualizer({
+    count: order.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: 3,
+    scrollPaddingStart: 32,
+  });
+  const show = (index: number) => {
+    setActive(index);
+    rows.scrollToIndex(index, { align: 'auto' });
+  };
+  const place = Math.min(active, Math.max(0, order.length - 1));
+  const onKeyDown = useTableKeys({ order, place, show, pageSize: Math.max(1, rows.getVirtualItems().length - 8) });
+  useEffect(() => {
+    if (focus === null || order[place] === focus) return;
+    const index = order.indexOf(focus);
+    if (index >= 0) show(index);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- follows the drawer, and not itself
+  }, [focus]);
+  const layout = useMemo(() => layoutOf(columns), [columns]);
+  return (
+    <div
+      ref={box}
+      id="feature-table"
+      className={styles.table}
+      style={layout}
+      role="grid"
+      aria-label={`Features of ${sae}`}
+      aria-rowcount={order.length + 1}
+      aria-colcount={columns.length + 2}
+      aria-multiselectable="true"
+      aria-activedescendant={order.length ? `feature-${order[place]}` : undefined}
+      tabIndex={0}
+      onKeyDown={onKeyDown}
+      onMouseLeave={() => setHover(null)}
+    >
+      <HeaderRow columns={columns} n={order.length} />
+      <div className={styles.rows} role="rowgroup" style={{ height: rows.getTotalSize() }}>
+        {rows.getVirtualItems().map(({ index, start }) => (
+          <Row
+            key={order[index]}
+            feature={order[index]}
+            index={index}
+            top={start}
+            columns={columns}
+            isActive={index === place}
+            onPoint={setActive}
+            onOpen={(feature) => sae !== null && go(pathTo(sae, `f/${feature}`))}
+          />
+        ))}
+      </div>
+      {view && !order.length ? <NoneLeft /> : null}
+    </div>
+  );
+}
+
+function NoneLeft() {
+  const n_filters = useApp((state) => state.filters.length);
+  if (!n_filters) return <p className={styles.none}>This SAE has no features.</p>;
+  return (
+    <p className={styles.none}>
+      No feature passes {n_filters === 1 ? 'the filter' : `all ${n_filters} filters`} above.
+    </p>
+  );
+}

@@ -1,0 +1,68 @@
+import { tableFromIPC } from '@uwdata/flechette';
+import { describe, expect, it } from 'vitest';
+import { columnsOf, numberColumn, textColumn, valueAt, type Column } from '../src/core/columns';
+import { arrowBytes, delimited, fileName } from '../src/core/exporting';
+
+const TEXTS = ['plain', 'with, comma', 'say "hi"', 'two\nlines', null, '', ' spaces ', 'tab\there'];
+const N = TEXTS.length;
+const columns: Column[] = [
+  numberColumn('feature', Float64Array.from(TEXTS.keys())),
+  numberColumn('stats.max', Float64Array.from([0.1, 1 / 3, Number.NaN, -0, 1e300, 5e-324, 2, 3])),
+  { name: 'labels.text', type: 'text', at: (i) => TEXTS[i] },
+  textColumn('group', ['a', 'b', 'a', null, 'b', 'a', 'b', 'a']),
+];
+const order = Uint32Array.from([3, 1, 0, 2, 7, 6, 5, 4]);
+
+describe('what is shown, as a file', () => {
+  it('quotes what has to be quoted, and leaves missing cells empty', () => {
+    const lines = delimited(columns, Uint32Array.from([0, 1, 2, 4, 5]), ',').split('\n');
+    expect(lines).toEqual([
+      'feature,stats.max,labels.text,group',
+      '0,0.1,plain,a',
+      '1,0.3333333333333333,"with, comma",b',
+      '2,,"say ""hi""",a',
+      '4,1e+300,,b',
+      '5,5e-324,"",a',
+      '',
+    ]);
+  });
+
+  it('separates by tabs where asked', () => {
+    expect(delimited(columns, Uint32Array.from([1, 7]), '\t').split('\n')[2]).toBe('7\t3\t"tab\there"\ta');
+  });
+
+  it('as Arrow holds the same values in the same order', async () => {
+    const table = tableFromIPC(await arrowBytes(columns, order));
+    expect(table.names).toEqual(columns.map(({ name }) => name));
+    for (const column of columns)
+      expect(Array.from(table.getChild(column.name), (value) => value ?? null)).toEqual(
+        Array.from(order, (feature) => valueAt(column, feature)),
+      );
+  });
+
+  it('names the SAE and the commit', () => {
+    expect(fileName({ sae: 'gpt2/l 8', commit: 12, n: 3 }, 'csv')).toBe('gpt2-l-8-commit-12-3-features.csv');
+  });
+});
+
+describe('columns of an answer', () => {
+  it('are spread over all features by their ids', async () => {
+    const table = tableFromIPC(await arrowBytes(columns, order));
+    const back = columnsOf(table, N + 2);
+    expect(back.map(({ name, type }) => [name, type])).toEqual([
+      ['stats.max', 'number'],
+      ['labels.text', 'text'],
+      ['group', 'category'],
+    ]);
+    for (const column of back) {
+      const source = columns.find(({ name }) => name === column.name)!;
+      for (let i = 0; i < N; i++) expect(valueAt(column, i)).toBe(valueAt(source, i));
+      expect(valueAt(column, N + 1)).toBeNull();
+    }
+  });
+
+  it('refuse an id that the SAE does not have', async () => {
+    const table = tableFromIPC(await arrowBytes(columns, order));
+    expect(() => columnsOf(table, 3)).toThrow('feature 3 of 3');
+  });
+});
