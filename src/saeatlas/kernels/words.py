@@ -103,7 +103,8 @@ def fold(text: str) -> str:
             kept.append(letter)
         elif not (base and _loses_marks(base)):
             kept.append(letter)
-    return unicodedata.normalize("NFC", "".join(kept)).translate(_LETTERS)
+    # Some signs stand for several words, or for a mark on a space.
+    return "".join(unicodedata.normalize("NFC", "".join(kept)).translate(_LETTERS).split())
 
 
 @lru_cache(maxsize=4096)
