@@ -10,21 +10,8 @@ import {
   ShaderMaterial,
   type IUniform,
 } from 'three';
+import { Kind } from './kinds';
 import { POINT_FRAGMENT, POINT_VERTEX } from './shaders';
-
-/** What a point is: the fourth byte of its look. Higher kinds are drawn over lower ones. */
-export const Kind = {
-  /** Has no place, or is not shown. */
-  hidden: 0,
-  /** Left out by the filters: a grey ground that cannot be picked. */
-  context: 1,
-  plain: 2,
-  /** The value it is coloured by is missing: a ring. */
-  missing: 3,
-  selected: 4,
-  /** Found by the search. */
-  found: 5,
-} as const;
 
 /** Settings that all clouds share; changing a value changes them all. */
 export type SharedUniforms = Record<

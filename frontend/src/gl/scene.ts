@@ -133,6 +133,16 @@ export class MapScene {
     else this.view.move(this.#whole);
   }
 
+  /** See from where an address says, if that is anywhere else. */
+  setCamera(camera: EyeAndTarget): void {
+    const pose = fromEye(camera);
+    const now = toEye(this.view.pose);
+    const isSame = [0, 1, 2].every(
+      (d) => Math.abs(camera.position[d] - now.position[d]) + Math.abs(camera.target[d] - now.target[d]) < 1e-6,
+    );
+    if (pose && !isSame && this.#layers.length) this.view.move(this.isFlat ? { ...pose, yaw: 0, pitch: 0 } : pose);
+  }
+
   /** Four bytes for each feature of a layer (colour and `Kind`), and a byte for its size or null. */
   setLook(layer: number, look: Uint8Array, sizes: Uint8Array | null): void {
     this.#stage.clouds[layer].setLook(look);
@@ -219,6 +229,25 @@ export class MapScene {
       if (!best || cost < best.cost) best = { spot: { layer, feature }, cost };
     });
     return (best as { spot: Spot } | null)?.spot ?? null;
+  }
+
+  /** The feature nearest to the middle of the view, to begin steps from. */
+  middle(): Spot | null {
+    let best: Spot | null = null;
+    let least = Infinity;
+    this.#seenPlaces().forEach((seen, layer) => {
+      const cloud = this.#stage.clouds[layer];
+      for (let i = 0; i < cloud.n; i++) {
+        const gap = Math.hypot(seen[3 * i] - this.#width / 2, seen[3 * i + 1] - this.#height / 2);
+        if (gap < least && seen[3 * i + 2] > 0 && cloud.isShown(i)) [best, least] = [{ layer, feature: i }, gap];
+      }
+    });
+    return best;
+  }
+
+  /** Whether a feature has a place and no filter leaves it out. */
+  isShown({ layer, feature }: Spot): boolean {
+    return this.#stage.clouds[layer]?.isShown(feature) ?? false;
   }
 
   /** How many points are drawn, and how many as a ground; non-background pixels with `withPixels`. */

@@ -1,0 +1,48 @@
+/** Keys of the map, as the help page lists them. */
+import { useMemo } from 'react';
+import { useCommands } from '../../ui/useCommands';
+import { app, setFocus } from '../../core/state';
+import type { MapController } from './controller';
+
+const GROUP = 'Map';
+
+export function useMapKeys(controller: MapController): void {
+  const commands = useMemo(() => {
+    const { store } = controller;
+    const toggleTool = (tool: 'lasso' | 'rectangle') => () =>
+      controller.setTool(store.getState().tool === tool ? 'move' : tool);
+    const leave = () => {
+      const { tool, isFlying } = store.getState();
+      const { focus, selection } = app.getState();
+      if (isFlying) controller.setFlying(false);
+      else if (tool !== 'move') controller.setTool('move');
+      else if (focus !== null) app.setState({ focus: null });
+      else if (selection) app.setState({ selection: null });
+    };
+    const show = () => {
+      const { hover, sae } = app.getState();
+      if (hover && hover.sae === sae) setFocus(hover.feature);
+    };
+    return [
+      { keys: 'f', label: 'Fit the selection, or everything', group: GROUP, run: () => controller.fitSelection() },
+      { keys: 'r', label: 'See everything as at first', group: GROUP, run: () => controller.scene.fit() },
+      {
+        keys: 'e',
+        label: 'All edges, or those of the selection',
+        group: GROUP,
+        run: () => controller.setAllEdges(!store.getState().allEdges),
+      },
+      { keys: 'x', label: 'Draw a lasso', group: GROUP, run: toggleTool('lasso') },
+      { keys: 'b', label: 'Draw a box', group: GROUP, run: toggleTool('rectangle') },
+      {
+        keys: 'v',
+        label: 'Fly: W A S D, Q and E, Shift for fast',
+        group: GROUP,
+        run: () => !store.getState().isFlat && controller.setFlying(!store.getState().isFlying),
+      },
+      { keys: ' ', label: 'Show the feature in the drawer', group: GROUP, run: show },
+      { keys: 'Escape', label: 'Leave the tool, the drawer, the selection', group: GROUP, run: leave },
+    ];
+  }, [controller]);
+  useCommands(commands);
+}
