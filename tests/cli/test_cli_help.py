@@ -11,7 +11,7 @@ from saeatlas.pipeline.registries import registries
 Run = Callable[..., tuple[int, str, str]]
 FAMILIES = tuple(
     name
-    for name in ("feature", "import", "analyze", "export", "plot")
+    for name in ("feature", "label", "import", "analyze", "export", "plot")
     if name in command_modules("saeatlas.cli.commands")
 )
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
@@ -20,6 +20,7 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 def commands() -> list[str]:
     found = [name for name in command_modules("saeatlas.cli.commands") if name not in FAMILIES]
     found += [f"feature {name}" for name in command_modules("saeatlas.cli.commands.feature")]
+    found += [f"label {name}" for name in command_modules("saeatlas.cli.commands.label")]
     verbs = {"importers": "import", "analyses": "analyze", "exporters": "export", "plots": "plot"}
     return found + [f"{verb} {name}" for kind, verb in verbs.items() for name in registries()[kind]]
 

@@ -100,7 +100,7 @@ class Labels:
         with self._lock:
             self._refresh()
             n_current = Counter(label.id for label in self._current_labels())
-            return _history_table([(e, n_current[e.id], self._is_changed(e.identity)) for e in self.events()])
+            return _history_table([(e, n_current[e.id], self.is_changed(e.identity)) for e in self.events()])
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -146,11 +146,34 @@ class Labels:
             self._refresh()
             return self._last
 
+    def origins(self) -> set[str]:
+        """Return the digests of everything that was imported from files without ids."""
+        with self._lock:
+            self._refresh()
+            return self._origins
+
     def identities(self) -> Mapping[str, Mapping[str, object]]:
         """Return digest → facts of every identity of the SAE that something was said about."""
         with self._lock:
             self._refresh()
             return dict(self._facts)
+
+    def is_changed(self, digest: str) -> bool:
+        """Whether labels about this identity are about another SAE, as far as is known: a fact that both know differs.
+
+        Facts that were learned since change nothing.
+        """
+        if digest not in self._changed:
+            now, then = self._identity.to_json(), self._facts.get(digest)
+            self._changed[digest] = digest != self._digest and (
+                then is None
+                or any(
+                    name != "name" and None not in (value, now.get(name)) and value != now.get(name)
+                    for name, value in then.items()
+                    if name in now
+                )
+            )
+        return self._changed[digest]
 
     def changed_since(self, position: int, features: tuple[int, ...]) -> bool:
         """Whether an event about one of the features was read after the log stood at `position`, or that is unknown."""
@@ -168,6 +191,7 @@ class Labels:
     def _forget(self) -> None:
         self._events: dict[str, LabelEvent] = {}
         self._last = ""
+        self._origins: set[str] = set()
         self._of: dict[int, list[LabelEvent]] = {}
         self._facts: dict[str, Mapping[str, object]] = {}
         self._current: dict[int, tuple[Label, ...]] = {}
@@ -217,6 +241,8 @@ class Labels:
             raise FormatError(f"Two different events have the id '{event.id}'", kind="corrupt-artifact")
         self._events[event.id] = event
         self._last = max(self._last, event.id)
+        if event.origin is not None:
+            self._origins.add(event.origin)
         return event if known is None else None
 
     def _history_of(self, feature: int) -> tuple[Label, ...]:
@@ -236,21 +262,7 @@ class Labels:
     def _label(self, feature: int, event: LabelEvent, ended_by: LabelEvent | None) -> Label:
         by = None if ended_by is None else ended_by.id
         is_retracted = ended_by is not None and ended_by.action == "retract"
-        return Label(feature, event, by, is_retracted, self._is_changed(event.identity))
-
-    def _is_changed(self, digest: str) -> bool:
-        """Whether a fact that both know differs; facts that were learned since change nothing."""
-        if digest not in self._changed:
-            now, then = self._identity.to_json(), self._facts.get(digest)
-            self._changed[digest] = digest != self._digest and (
-                then is None
-                or any(
-                    name != "name" and None not in (value, now.get(name)) and value != now.get(name)
-                    for name, value in then.items()
-                    if name in now
-                )
-            )
-        return self._changed[digest]
+        return Label(feature, event, by, is_retracted, self.is_changed(event.identity))
 
     @cached_property
     def _identity(self) -> SaeIdentity:

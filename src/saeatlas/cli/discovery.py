@@ -7,11 +7,12 @@ import pkgutil
 
 from cyclopts import App, Group
 
-__all__ = ["CARE", "FEATURE", "LOOK", "MAKE", "add_commands", "command_modules", "group_commands"]
+__all__ = ["CARE", "FEATURE", "LABEL", "LOOK", "MAKE", "add_commands", "command_modules", "group_commands"]
 
 MAKE = Group("Make and fill an atlas", sort_key=1)
 LOOK = Group("Ask", sort_key=2)
 FEATURE = Group("Ask about one feature", sort_key=2)
+LABEL = Group("Label features", sort_key=2)
 CARE = Group("Look after an atlas", sort_key=3)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "is_free",
     "open_atlas",
     "open_feature",
+    "open_features",
     "open_or_create",
     "open_sae",
     "split_reference",
@@ -29,6 +30,8 @@ __all__ = [
 
 _IDENTITY_FILE = "atlas.json"
 _STAGING = "staging"
+_RANGE = re.compile("([0-9]{1,18})(?:-([0-9]{1,18}))?")
+_MOST = 1_000_000
 _STAGED = re.compile("[0-9a-f]{32}")
 
 
@@ -125,3 +128,19 @@ def open_feature(given: str, reference: str) -> Feature:
     """Open the feature that a reference names."""
     name, number = split_reference(reference)
     return open_sae(given, name).feature(number)
+
+
+def open_features(given: str, reference: str) -> tuple[SAE, tuple[int, ...]]:
+    """Open the SAE, and return the ids, of a reference that may name several: 'NAME/1,5,7-9'."""
+    name, _, numbers = reference.strip().rpartition("/")
+    ids: set[int] = set()
+    for part in numbers.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not 0 <= last - first < _MOST:
+            raise InvalidInput(
+                f"'{reference}' names no features",
+                hint="Write NAME/ID, such as gpt2-l8/16751, or several: gpt2-l8/3,7,40-49.",
+            )
+        ids.update(range(first, last + 1))
+    return open_sae(given, name), tuple(sorted(ids))

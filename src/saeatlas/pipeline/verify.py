@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from saeatlas.errors import NotFound, SaeatlasError
 from saeatlas.format.artifact import SEAL, Manifest, load_manifest, verify_artifact
-from saeatlas.format.commit import Commit, Entry, commit_key, list_commits, load_commit
+from saeatlas.format.commit import EMPTY, Commit, Entry, commit_key, list_commits, load_commit
 from saeatlas.format.version import ATLAS, read_atlas
+from saeatlas.pipeline.verify_labels import check_labels
 from saeatlas.progress import SILENT, Progress
 from saeatlas.storage.store import Store
 
@@ -44,6 +45,8 @@ class VerifyReport:
     bytes: int
     deep: bool
     """Whether every byte was hashed and every segment read."""
+    notes: tuple[Finding, ...] = ()
+    """What is worth knowing and no damage: what a killed writer of labels left, labels of an SAE that is gone."""
 
     @property
     def ok(self) -> bool:
@@ -59,7 +62,7 @@ class _Checked:
 
 
 def verify(atlas: Atlas | Store, *, deep: bool = False, jobs: int = 1, progress: Progress = SILENT) -> VerifyReport:
-    """Check the atlas document, every kept commit and every artifact that one of them lists.
+    """Check the atlas document, every kept commit, every artifact that one of them lists, and all labels.
 
     Damage is reported, never raised. An artifact that gc of another process deletes meanwhile, together with
     the last commit that listed it, is not missed.
@@ -95,8 +98,21 @@ def verify(atlas: Atlas | Store, *, deep: bool = False, jobs: int = 1, progress:
         kept = set(list_commits(store))
         alive = {path for path, by in listed.items() if any(_number(key) in kept for key in by)}
         findings = [finding for finding in findings if _is_alive(finding.path, listed, alive)]
-    ordered = tuple(sorted(findings, key=lambda finding: (finding.path, finding.message)))
-    return VerifyReport(ordered, len(commits), len(listed), files, size, deep)
+    labels = check_labels(store, commits[-1] if commits else EMPTY)
+    files, size = files + labels.files, size + labels.bytes
+    return VerifyReport(
+        _ordered([*findings, *(Finding(*one) for one in labels.findings)]),
+        len(commits),
+        len(listed),
+        files,
+        size,
+        deep,
+        _ordered(Finding(*one) for one in labels.notes),
+    )
+
+
+def _ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: (finding.path, finding.message)))
 
 
 def _check_atlas(store: Store) -> list[Finding]:

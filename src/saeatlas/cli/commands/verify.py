@@ -45,6 +45,8 @@ def command(
     elif report.findings:
         columns = [Column("path", is_text=True), Column("kind", is_text=True), Column("message", is_text=True)]
         write_table(columns, [(finding.path, finding.kind, finding.message) for finding in report.findings])
+    for note in () if as_json else report.notes:
+        say(f"Note: {note.message}.")
     newer = [finding for finding in report.findings if finding.kind in {"unsupported-format", "newer-format"}]
     if newer:
         raise FormatError(newer[0].message, hint="Upgrade: pip install --upgrade saeatlas", kind="unsupported-format")

@@ -1,0 +1,115 @@
+"""Files of labels that are tables, as spreadsheets read and write them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+
+from saeatlas.errors import SourceError
+from saeatlas.format.canonical import Record
+from saeatlas.format.labels import said_of
+from saeatlas.pipeline.label_statement import LabelFile, feature_id, object_or_none, said_at, statement
+
+__all__ = ["FORMULA", "read_csv", "read_tsv"]
+
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""Beginning of a cell that a spreadsheet would compute; we write one "'" before it, and take one away again."""
+_OWN = ("text", "category", "tags", "notes", "confidence", "source")
+
+
+def read_csv(text: str, found: LabelFile) -> None:
+    """Read cells between commas."""
+    _read_table(text, found, ",")
+
+
+def read_tsv(text: str, found: LabelFile) -> None:
+    """Read cells between tabs."""
+    _read_table(text, found, "\t")
+
+
+_COLUMNS = {"feature_id": "feature", "display_name": "text"}
+
+
+def _read_table(text: str, found: LabelFile, delimiter: str) -> None:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    columns: list[str] = []
+    start = 1
+    try:
+        for cells in reader:
+            place, start = f"line {start}", reader.line_num + 1
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not columns:
+                columns = _header(cells)
+                continue
+            found.n_lines += 1
+            if len(cells) != len(columns):
+                raise SourceError(f"{place} has {len(cells)} cells, and the table {len(columns)} columns")
+            record = {name: _cell(cell) for name, cell in zip(columns, cells, strict=True)}
+            _add_line(found, place, record)
+    except csv.Error as error:
+        is_cut = "unexpected end" in str(error)
+        kind = "truncated-source" if is_cut else "source-error"
+        raise SourceError(f"line {start} is not a line of a table: {error}", kind=kind) from error
+
+
+def _header(cells: list[str]) -> list[str]:
+    columns = [_COLUMNS.get(cell.strip(), cell.strip()) for cell in cells]
+    if "feature" not in columns or len(set(columns)) < len(columns) or not all(columns):
+        raise SourceError(
+            f"the first line must name the columns, each once, with 'feature' among them, found: {cells!r:.200}",
+            hint="Columns: feature, text, category, tags, notes, confidence, by, at, source, sae.",
+            kind="wrong-file-type",
+        )
+    return columns
+
+
+def _cell(cell: str) -> str | None:
+    if not cell.strip():
+        return None
+    return cell[1:] if cell[0] == "'" and FORMULA.match(cell) else cell
+
+
+def _add_line(found: LabelFile, place: str, record: dict[str, str | None]) -> None:
+    known = {*_OWN, "feature", "sae", "by", "at", "id", "extra"}
+    members: Record = {name: record.get(name) for name in ("text", "category", "notes", "source")}
+    if members["category"] == "none" and "id" not in record:
+        members["category"] = None
+    members["tags"] = _tags(record.get("tags"), place)
+    members["confidence"] = _number(record.get("confidence"), place)
+    kept = object_or_none(record.get("extra") or "{}")
+    if kept is None:
+        raise SourceError(f"{place} has an 'extra' that is no JSON object: {record['extra']!r:.60}")
+    members["extra"] = {**kept, **{n: v for n, v in record.items() if n not in known and v is not None}}
+    said = said_at(place, lambda: said_of(members))
+    if said.is_empty:
+        found.n_without_label += 1
+        return
+    feature = (feature_id((record["feature"] or "").strip(), place),)
+    found.statements.append(statement(place, record.get("sae"), feature, said, record))
+
+
+def _tags(cell: str | None, place: str) -> list[str]:
+    """Read tags as we write them, a list in JSON, or as people do, between commas."""
+    if cell is None:
+        return []
+    if not cell.startswith("["):
+        return list(dict.fromkeys(tag.strip() for tag in cell.split(",") if tag.strip()))
+    try:
+        tags = json.loads(cell)
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{place} has tags that are no list: {cell!r:.60}") from error
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise SourceError(f"{place} has tags that are no list of texts: {cell!r:.60}")
+    return tags
+
+
+def _number(cell: str | None, place: str) -> float | None:
+    if cell is None:
+        return None
+    try:
+        return float(cell)
+    except ValueError as error:
+        raise SourceError(f"{place} has a confidence that is no number: {cell!r:.60}") from error
