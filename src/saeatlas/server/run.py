@@ -2,21 +2,83 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+
+import uvicorn
+from fastapi import FastAPI
 
 from saeatlas.errors import Conflict, InvalidInput, StorageError
+from saeatlas.server.patience import PatientProtocol
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
-__all__ = ["listen", "serve_until_stopped"]
+__all__ = ["AtlasServer", "listen", "serve_until_stopped"]
 
 _GRACE_SECONDS = 5
 _TRIED = 100
+
+
+class AtlasServer(uvicorn.Server):
+    """Serves an app until SIGINT or SIGTERM: what is being answered is finished, for 5 seconds at most.
+
+    Parameters
+    ----------
+    app
+        What `create_app` made.
+    ready
+        Called once when requests are answered.
+    """
+
+    def __init__(self, app: FastAPI, ready: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            http=PatientProtocol,
+            ws="none",
+            loop="asyncio",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        super().__init__(config)
+        self._live = app.state.live
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and say so."""
+        await super().startup(sockets)
+        self._ready()
+
+    def stop(self) -> None:
+        """Answer what was asked, and end; a second time, end at once."""
+        # Streams look at this, and end.
+        self._live.stopping.set()
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at a signal, and leave the program to end in its own way: uvicorn would raise the signal again."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, lambda *_: self.stop()) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def serve_until_stopped(app: FastAPI, at: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve at an open socket until SIGINT or SIGTERM; see `AtlasServer`."""
+    asyncio.run(AtlasServer(app, ready).serve(sockets=[at]))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -26,6 +88,8 @@ def listen(host: str, port: int) -> socket.socket:
     ------
     Conflict
         When the port is taken; the hint names one that is free.
+    InvalidInput
+        When the host is no address of this machine.
     """
     try:
         return _bound(host, port)
@@ -43,59 +107,6 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRNOTAVAIL:
             raise InvalidInput(f"'{host}' is no address of this machine") from error
         raise StorageError(f"Cannot listen at port {port} of {host}: {error.strerror or error}") from error
-
-
-def serve_until_stopped(app: FastAPI, at: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM: what is being answered is finished, for 5 seconds at most.
-
-    Parameters
-    ----------
-    app, at
-        What to serve, and where.
-    ready
-        Called once when requests are answered.
-    """
-    import asyncio
-    import signal
-
-    import uvicorn
-
-    from saeatlas.server.patience import PatientProtocol
-
-    config = uvicorn.Config(
-        app,
-        http=PatientProtocol,
-        ws="none",
-        loop="asyncio",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            ready()
-
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            def stop(number: int, frame: object) -> None:
-                del number, frame
-                # Streams look at this, and end; a second signal does not wait for the rest.
-                app.state.live.stopping.set()
-                self.force_exit = self.should_exit
-                self.should_exit = True
-
-            before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-            try:
-                yield
-            finally:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
-
-    asyncio.run(Server(config).serve(sockets=[at]))
 
 
 def _bound(host: str, port: int) -> socket.socket:
