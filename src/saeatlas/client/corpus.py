@@ -62,5 +62,6 @@ class RemoteCorpus:
     ) -> dict[str, Any]:
         """Return a document, given by its id or index: tokens, rows, text, metadata, and features that fire in it."""
         path = self.atlas.path("corpora", self.name, "documents", str(document))
+        span = {"start": start, "stop": stop, "by": "id" if isinstance(document, str) else "index"}
         wanted = None if features is None else tuple(features)
-        return self.atlas.connection.get(path, {"sae": sae, "features": wanted, "start": start, "stop": stop})
+        return self.atlas.connection.get(path, {"sae": sae, "features": wanted, **span})

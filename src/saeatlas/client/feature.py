@@ -104,6 +104,10 @@ class RemoteFeature:
         """Return the tokens that it fires on most often; see `saeatlas.Feature.top_tokens`."""
         return plain(self._table("tokens", n=n))
 
+    def ngrams(self, n: int = 15) -> pa.Table:
+        """Return the sequences of tokens and characters around its strongest activations, `n` of each kind and size."""
+        return plain(self._table("ngrams", n=n))
+
     def coactive(self, n: int = 20, *, by: Measure = "pearson", min_count: int = 5) -> pa.Table:
         """Return the features that fire together with it, best first; see `saeatlas.Feature.coactive`."""
         return plain(self._table("coactive", n=n, by=by, min_count=min_count))
@@ -130,6 +134,7 @@ class RemoteFeature:
         """Return the tokens whose logits it raises and lowers most: `promoted`, `suppressed`."""
         return self._get("effects", n=n)
 
+    @property
     def labels(self) -> dict[str, Any]:
         """Return what was said about it until now: `current` and `history`, newest first."""
         return self.sae.atlas.connection.get(self._newest("labels"))

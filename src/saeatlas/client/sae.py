@@ -11,7 +11,7 @@ import numpy as np
 
 from saeatlas.client.answers import plain
 from saeatlas.client.connection import API, segment
-from saeatlas.errors import InvalidInput, NotFound
+from saeatlas.errors import Conflict, InvalidInput, NotFound
 from saeatlas.format.identity import SaeIdentity
 
 if TYPE_CHECKING:
@@ -161,6 +161,40 @@ class RemoteSAE:
         """
         path = f"{API}/saes/{segment(self.name)}/labels"
         return self.atlas.connection.post(path, {"features": [int(one) for one in features], "text": text, **said})
+
+    def pair(self, a: int, b: int) -> dict[str, Any]:
+        """Put two features side by side: how often both fire, how alike they are, and where both do."""
+        return self._get("pairs", str(a), str(b))
+
+    def histograms(self, columns: Sequence[str], *, bins: int = 40) -> list[dict[str, Any]]:
+        """Count the values of columns of numbers in bins; what is missing is counted beside them."""
+        found: list[dict[str, Any]] = self._get("histograms", columns=tuple(columns), bins=bins)["histograms"]
+        return found
+
+    def groups(self, metric: str, thresholds: Sequence[float], **more: object) -> list[dict[str, Any]]:
+        """Sort the features into groups by thresholds: N of them make N + 1 groups, and one of missing values, last.
+
+        Parameters
+        ----------
+        metric, thresholds
+            A column of numbers, and ascending numbers; group i has low <= value < high.
+        more
+            `children` or `stages` for groups within groups, `where`, `with_features`, as the API has them.
+
+        Raises
+        ------
+        Conflict
+            When the atlas has a newer commit, which this question alone is always about.
+        """
+        path = f"{API}/saes/{segment(self.name)}/groups"
+        found = self.atlas.connection.post(path, {"metric": metric, "thresholds": list(thresholds), **more})
+        if found["commit"] != self.atlas.commit:
+            raise Conflict(
+                f"The groups are those of commit {found['commit']}, and this atlas is commit {self.atlas.commit}",
+                hint="Ask atlas.newest().",
+            )
+        groups: list[dict[str, Any]] = found["groups"]
+        return groups
 
     def projection(self, name: str) -> pa.Table:
         """Return the positions of a map: `feature`, `x`, `y` and, in three dimensions, `z`."""
