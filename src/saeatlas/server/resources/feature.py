@@ -134,11 +134,11 @@ class _Bundle:
             "breakdowns": self._breakdowns(),
         }
 
-    def _is_quick(self, most: int = _QUICK) -> bool:
+    def _is_quick(self, most: int) -> bool:
         return self.sae.activations.count(self.feature.id) <= most
 
     def _stats(self) -> StatsInfo | None:
-        if self._is_quick():
+        if self._is_quick(_QUICK):
             return StatsInfo.of(live_stats(self.sae, self.feature.id))
         found = served_stats(self.sae, self.feature.id)
         if found is None:
@@ -147,7 +147,7 @@ class _Bundle:
 
     def _histograms(self) -> BundleHistograms | None:
         is_served = served_rows(self.sae, "histogram", -1, {"bins": _BINS}) is not None
-        if not (self._is_quick() or is_served):
+        if not (self._is_quick(_QUICK) or is_served):
             self._lacks("histograms", "histogram")
             return None
         linear, log = (histogram_of(self.sae, self.feature.id, _BINS, scale) for scale in ("linear", "log"))
@@ -162,7 +162,7 @@ class _Bundle:
         }
         for name, question in questions.items():
             found = served_focus(sae, feature, question)
-            if found is None and self._is_quick():
+            if found is None and self._is_quick(_QUICK):
                 found = live_rows(sae, feature, question)
             if found is None:
                 self._lacks(f"examples.{name}", "examples")
