@@ -7,11 +7,11 @@ import json
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["PatientProtocol"]
+__all__ = ["HEADER_SECONDS", "STALL_SECONDS", "PatientProtocol"]
 
-_HEADER_SECONDS = 10.0
+HEADER_SECONDS = 10.0
 """Time from the first byte of a request, or from the connection, to the end of its headers."""
-_STALL_SECONDS = 20.0
+STALL_SECONDS = 20.0
 """Time in which a reader must take some of what waits for it."""
 
 
@@ -77,12 +77,12 @@ class PatientProtocol(H11Protocol):
 
     def _wait_for_head(self) -> None:
         if self._head_timer is None:
-            self._head_timer = self.loop.call_later(_HEADER_SECONDS, self.transport.abort)
+            self._head_timer = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
 
     def _watch(self, waiting: int) -> None:
         """Drop the reader unless less waits for it when the time is over than now."""
         self._stop("_stall_timer")
-        self._stall_timer = self.loop.call_later(_STALL_SECONDS, self._check, waiting)
+        self._stall_timer = self.loop.call_later(STALL_SECONDS, self._check, waiting)
 
     def _check(self, waiting: int) -> None:
         left = self.transport.get_write_buffer_size()
