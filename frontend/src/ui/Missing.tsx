@@ -10,7 +10,7 @@ export function Missing({ detail, isOpen = false }: { detail: SaeDetail; isOpen?
   const n_absent = missing.length - n_stale;
   const words = [n_stale ? `${n_stale} stale` : '', n_absent ? `${n_absent} not computed` : ''].filter(Boolean);
   return (
-    <details className={styles.missing} open={isOpen}>
+    <details className={styles.missing} open={isOpen && missing.length <= 8}>
       <summary>
         Analyses: {detail.analyses.length - missing.length} current, {words.join(', ')}
       </summary>

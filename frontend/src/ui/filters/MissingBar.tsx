@@ -14,21 +14,28 @@ interface MissingBarProps {
   passing: number;
   /** Of the bar, in pixels. */
   height: number;
+  /** Whether it stands beside a field, with no axis below. */
+  isBeside?: boolean;
 }
 
-export function MissingBar({ name, filter, n, passing, height }: MissingBarProps) {
+export function MissingBar({ name, filter, n, passing, height, isBeside = false }: MissingBarProps) {
   const missing = filter?.missing ?? 'keep';
   return (
     <button
       type="button"
-      className={`${styles.missing} ${styles[missing]}`}
+      className={`${styles.missing} ${styles[missing]} ${isBeside ? styles.beside : ''}`}
       disabled={n === 0 && missing === 'keep'}
       onClick={() => putRange(name, filter, { missing: NEXT[missing] })}
       title={`Missing in ${count(n)} features, ${count(passing)} of them pass the other filters: ${WORDS[missing]}. Press to change`}
       aria-label={`Missing ${name}: ${count(n)} features, ${WORDS[missing]}`}
     >
-      <span className={styles.missingBar} style={{ height }} aria-hidden="true" />
-      <span className={styles.missingText}>{n === 0 ? '0' : compact(n)} –</span>
+      <span className={styles.missingCount}>{compact(n)}</span>
+      <span
+        className={styles.missingBar}
+        style={{ height: n ? Math.max(2, Math.min(30, height)) : 0 }}
+        aria-hidden="true"
+      />
+      <span className={styles.missingText}>missing</span>
     </button>
   );
 }

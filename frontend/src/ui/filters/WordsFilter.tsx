@@ -51,7 +51,7 @@ export function WordsFilter({ column }: { column: TextColumn }) {
         value={text}
         onChange={(event) => setText(event.target.value)}
       />
-      <MissingBar name={name} filter={range} n={missing.all} passing={passing} height={missing.all ? 6 : 0} />
+      <MissingBar name={name} filter={range} n={missing.all} passing={passing} height={6} isBeside />
     </div>
   );
 }

@@ -5,11 +5,16 @@ import { useId } from 'react';
 import type { Category } from '../../core/types';
 import styles from './labels.module.css';
 
-export function CategoryChoice(props: { categories: readonly Category[]; value: string; onChange: (name: string) => void }) {
+export function CategoryChoice(props: {
+  categories: readonly Category[];
+  value: string;
+  onChange: (name: string) => void;
+}) {
   const { categories, value, onChange } = props;
   const name = useId();
   const names = categories.map((category) => category.name);
-  const others = value && !names.includes(value) ? [{ name: value, colour: null, description: null, parent: null }] : [];
+  const others =
+    value && !names.includes(value) ? [{ name: value, colour: null, description: null, parent: null }] : [];
   if (!categories.length && !others.length) return null;
   return (
     <fieldset className={styles.categories}>

@@ -8,7 +8,12 @@ import { CategoryChip } from './CategoryChoice';
 import { moment, stateOf } from './labels';
 import styles from './labels.module.css';
 
-const STATES = { current: '', superseded: 'superseded by a newer one', retracted: 'retracted' } as const;
+const STATES = {
+  current: '',
+  superseded: 'superseded by a newer one',
+  retracted: 'retracted',
+  retraction: '',
+} as const;
 
 export function LabelCard(props: { label: Label; colours: ReadonlyMap<string, string>; children?: ReactNode }) {
   const { label, colours, children } = props;
@@ -16,7 +21,9 @@ export function LabelCard(props: { label: Label; colours: ReadonlyMap<string, st
   return (
     <article className={state === 'current' ? styles.card : `${styles.card} ${styles.past}`}>
       <p className={styles.text} dir="auto">
-        {label.text ?? <span className={styles.muted}>no text</span>}
+        {label.text ?? (
+          <span className={styles.muted}>{state === 'retraction' ? 'took back what was said' : 'no text'}</span>
+        )}
       </p>
       <p className={styles.facts}>
         {label.category ? <CategoryChip name={label.category} colour={colours.get(label.category) ?? null} /> : null}

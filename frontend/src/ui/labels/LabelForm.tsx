@@ -51,9 +51,15 @@ export function LabelForm({ categories, initial = null, submitText, onSubmit, on
     <form className={styles.form} onSubmit={(event) => void submit(event)} onKeyDown={escape} noValidate>
       <Field name="Label" value={draft.text} problem={problems.text} onChange={set('text')} inputRef={textRef} isWide />
       <CategoryChoice categories={categories} value={draft.category} onChange={set('category')} />
-      <Field name="Tags, separated by commas" value={draft.tags} onChange={set('tags')} isWide />
+      <Field name="Tags, separated by commas" value={draft.tags} onChange={set('tags')} />
+      <Field
+        name="Confidence, %"
+        value={draft.confidence}
+        problem={problems.confidence}
+        onChange={set('confidence')}
+        isNumber
+      />
       <Notes value={draft.notes} onChange={set('notes')} />
-      <Field name="Confidence, %" value={draft.confidence} problem={problems.confidence} onChange={set('confidence')} isNumber />
       <Field name="By" value={draft.by} problem={problems.by} onChange={set('by')} />
       <div className={styles.actions}>
         <button type="submit" className={styles.primary} disabled={isBusy}>
@@ -115,7 +121,7 @@ function Notes({ value, onChange }: { value: string; onChange: (value: string) =
   return (
     <div className={styles.wide}>
       <label htmlFor={id}>Notes</label>
-      <textarea id={id} dir="auto" rows={2} value={value} onChange={(event) => onChange(event.target.value)} />
+      <textarea id={id} dir="auto" rows={1} value={value} onChange={(event) => onChange(event.target.value)} />
     </div>
   );
 }

@@ -50,10 +50,14 @@ export function LabelPanel(props: LabelPanelProps) {
               <button type="button" className={styles.link} onClick={() => edit(label)}>
                 Edit
               </button>
-              <Retract path={path} label={label} onDone={() => {
-                setTurn((now) => now + 1);
-                onChange();
-              }} />
+              <Retract
+                path={path}
+                label={label}
+                onDone={() => {
+                  setTurn((now) => now + 1);
+                  onChange();
+                }}
+              />
             </>
           )}
         </LabelCard>
@@ -121,7 +125,9 @@ function History(props: { path: string; n: number; turn: number; colours: Readon
   return (
     <details className={styles.history} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>History: {plural(n, 'event')}</summary>
-      {history?.map((label) => <LabelCard key={label.id} label={label} colours={colours} />)}
+      {history?.map((label) => (
+        <LabelCard key={label.id} label={label} colours={colours} />
+      ))}
     </details>
   );
 }
@@ -129,7 +135,10 @@ function History(props: { path: string; n: number; turn: number; colours: Readon
 /** The user's taxonomy, the same for all features. */
 export function useCategories(): readonly Category[] {
   const [categories, setCategories] = useState<readonly Category[]>([]);
-  const ask = useCallback((signal: AbortSignal) => getJson<{ categories: Category[] }>('/labels/categories', {}, signal), []);
+  const ask = useCallback(
+    (signal: AbortSignal) => getJson<{ categories: Category[] }>('/labels/categories', {}, signal),
+    [],
+  );
   useEffect(() => {
     const asking = new AbortController();
     ask(asking.signal).then(

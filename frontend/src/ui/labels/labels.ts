@@ -56,9 +56,13 @@ export function bodyOf(draft: LabelDraft): LabelNew {
   };
 }
 
-export type LabelState = 'current' | 'superseded' | 'retracted';
+/** A label as history lists it: the event may also be one that took others back. */
+export type LabelEvent = Label & { readonly action?: 'label' | 'retract' };
 
-export function stateOf(label: Label): LabelState {
+export type LabelState = 'current' | 'superseded' | 'retracted' | 'retraction';
+
+export function stateOf(label: LabelEvent): LabelState {
+  if (label.action === 'retract') return 'retraction';
   if (label.is_retracted) return 'retracted';
   return label.superseded_by === null ? 'current' : 'superseded';
 }

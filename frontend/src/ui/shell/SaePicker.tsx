@@ -1,5 +1,6 @@
 /** Which SAE is on show, what is known about it, and which others there are. */
 import { identityText, scalarText, statedFacts } from '../../core/identity';
+import { reportLines } from '../../core/reportCard';
 import type { SaeDetail, SaeList } from '../../core/types';
 import { pathTo } from '../../core/url';
 import { plural } from '../../plots/numbers';
@@ -12,13 +13,13 @@ import { useJson } from '../useJson';
 import styles from './picker.module.css';
 
 function Card({ detail }: { detail: SaeDetail }) {
-  const card = Object.entries(detail.report_card ?? {}).filter(([, value]) => value !== null);
+  const lines = detail.report_card ? reportLines(detail.report_card) : [];
   return (
     <section className={styles.card} aria-label={`About ${detail.name}`}>
       <h3 dir="auto">{detail.name}</h3>
       <dl>
         {statedFacts(detail.identity)
-          .filter(([name]) => name !== 'name')
+          .filter(([name]) => name !== 'name' && name !== 'width')
           .map(([name, value]) => (
             <Fact key={name} name={name} value={scalarText(value)} />
           ))}
@@ -33,28 +34,28 @@ function Card({ detail }: { detail: SaeDetail }) {
         <Fact name="explained" value={scalarText(detail.n_explained)} />
         <Fact name="digest" value={detail.identity_digest.slice(0, 16)} />
       </dl>
-      {card.length ? (
+      {lines.length ? (
         <>
           <h3>Report card</h3>
           <dl>
-            {card.map(([name, value]) => (
-              <Fact key={name} name={name.replaceAll('_', ' ')} value={scalarText(value)} />
+            {lines.map(({ name, value, meaning }) => (
+              <Fact key={name} name={name} value={value} title={meaning} />
             ))}
           </dl>
         </>
       ) : (
-        <p className="muted">There is no report card: the analysis "report-card" is not computed.</p>
+        <p className="muted">There is no report card: the analysis &quot;report-card&quot; is not computed.</p>
       )}
       <Missing detail={detail} />
     </section>
   );
 }
 
-function Fact({ name, value }: { name: string; value: string }) {
+function Fact({ name, value, title = value }: { name: string; value: string; title?: string }) {
   return (
     <div className={styles.fact}>
       <dt>{name}</dt>
-      <dd dir="auto" title={value}>
+      <dd dir="auto" title={title}>
         {value}
       </dd>
     </div>

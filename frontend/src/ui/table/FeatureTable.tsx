@@ -14,6 +14,8 @@ import styles from './table.module.css';
 import { useTableKeys } from './useTableKeys';
 
 const ROW_HEIGHT = 26;
+/** Of the header, which stays above the rows. */
+const HEAD_HEIGHT = 37;
 const EMPTY = new Uint32Array(0);
 
 /** Widths of columns: numbers need little, texts share what is left. Every row is laid out by itself, so all agree. */
@@ -46,7 +48,9 @@ export function FeatureTable() {
   const revision = useApp((state) => state.revision);
   const view = useApp((state) => state.view);
   const focus = useApp((state) => state.focus);
+  const isSorted = useApp(({ sort, store: here }) => sort === null || here?.has(sort.column) === true);
   const box = useRef<HTMLDivElement>(null);
+  const shown = useRef<number | null>(null);
   const [active, setActive] = useState(0);
   const order = view?.order ?? EMPTY;
   const columns = useMemo(
@@ -61,7 +65,8 @@ export function FeatureTable() {
     getScrollElement: () => box.current,
     estimateSize: () => ROW_HEIGHT,
     overscan: 3,
-    scrollPaddingStart: 32,
+    scrollMargin: HEAD_HEIGHT,
+    scrollPaddingStart: HEAD_HEIGHT,
   });
   const show = (index: number) => {
     setActive(index);
@@ -70,11 +75,14 @@ export function FeatureTable() {
   const place = Math.min(active, Math.max(0, order.length - 1));
   const onKeyDown = useTableKeys({ order, place, show, pageSize: Math.max(1, rows.getVirtualItems().length - 8) });
   useEffect(() => {
-    if (focus === null || order[place] === focus) return;
+    if (focus === null || order[place] === focus || shown.current === focus) return;
     const index = order.indexOf(focus);
-    if (index >= 0) show(index);
+    if (index < 0) return;
+    show(index);
+    // Until the column of the sort is here the order is another one, and the place is looked for again.
+    if (isSorted) shown.current = focus;
     // eslint-disable-next-line react-hooks/exhaustive-deps -- follows the drawer, and not itself
-  }, [focus]);
+  }, [focus, order, isSorted]);
   const layout = useMemo(() => layoutOf(columns), [columns]);
   return (
     <div
@@ -99,7 +107,7 @@ export function FeatureTable() {
             key={order[index]}
             feature={order[index]}
             index={index}
-            top={start}
+            top={start - HEAD_HEIGHT}
             columns={columns}
             isActive={index === place}
             onPoint={setActive}

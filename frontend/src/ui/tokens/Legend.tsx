@@ -9,7 +9,11 @@ import styles from './tokens.module.css';
 export function Legend({ reach, isSigned }: { reach: number; isSigned: boolean }) {
   if (reach <= 0) return null;
   return (
-    <span className={styles.legend} role="img" aria-label={`Colour from ${isSigned ? number(-reach) : '0'} to ${number(reach)}`}>
+    <span
+      className={styles.legend}
+      role="img"
+      aria-label={`Colour from ${isSigned ? number(-reach) : '0'} to ${number(reach)}`}
+    >
       {legendOf(reach, isSigned).map((value) => {
         const shade = shadeOf(value, reach);
         return (

@@ -1,6 +1,16 @@
 /** Tokens in a row, coloured by a feature's values; mouse and arrow keys read each one's text, value and place. */
 
-import { Fragment, memo, useId, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent, type ReactNode } from 'react';
+import {
+  Fragment,
+  memo,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+  type CSSProperties,
+  type KeyboardEvent,
+  type ReactNode,
+} from 'react';
 
 import { number } from '../../plots/numbers';
 import { shadeOf } from './shades';
@@ -19,6 +29,10 @@ export interface TokenRunProps {
   /** What it is, for those who hear it: "Example 3, value 9.27". */
   readonly label: string;
   readonly tokens: readonly string[];
+  /** What stands before each token in the text itself, where the text is known: spaces that are part of no token. */
+  readonly gaps?: readonly string[];
+  /** What tooltips call each token, where that differs from what is shown: as the model was given it. */
+  readonly names?: readonly string[];
   readonly values: readonly (number | null)[];
   /** The value of the deepest colour: the largest one of the list that this run belongs to. */
   readonly reach: number;
@@ -119,7 +133,7 @@ function stepped(event: KeyboardEvent, now: number | null, props: TokenRunProps)
 
 function runsOf(props: TokenRunProps): ReactNode {
   const { tokens } = props;
-  const isSpaced = areWordPieces(tokens);
+  const isSpaced = !props.gaps && areWordPieces(tokens);
   const base = baseDirection(tokens);
   return directionRuns(tokens).map((run) => {
     const inner = [];
@@ -152,6 +166,7 @@ function Token({ index, isSpaced, ...props }: TokenRunProps & { index: number; i
   return (
     <>
       {!piece.isContinued && index > 0 ? ' ' : null}
+      {props.gaps?.[index]}
       {props.windowStarts?.has(position) && position > 0 ? (
         <span className={styles.window} title={`A window of the model begins here, at position ${position}`} />
       ) : null}
@@ -171,7 +186,7 @@ function Token({ index, isSpaced, ...props }: TokenRunProps & { index: number; i
           ),
         )}
       </span>
-      {props.layout === 'document' && token.includes('\n') ? '\n' : null}
+      {props.layout === 'document' && token.includes('\n') && !props.gaps ? '\n' : null}
     </>
   );
 }
@@ -190,13 +205,14 @@ function linesUnder(overlays: readonly Overlay[], index: number): string {
     .join(', ');
 }
 
-function Tip({ id, pointed, tokens, values, visible, rows, firstPosition, overlays = NO_OVERLAYS }: TokenRunProps & { id: string; pointed: Pointed }) {
+function Tip({ id, pointed, ...props }: TokenRunProps & { id: string; pointed: Pointed }) {
+  const { tokens, names = tokens, values, visible, rows, firstPosition, overlays = NO_OVERLAYS } = props;
   const { index, left, top } = pointed;
   const value = values[index];
   return (
     <div id={id} role="tooltip" aria-live="polite" className={styles.tip} style={{ left, top }}>
       <span dir="auto" className={styles.tipToken}>
-        {namedToken(tokens[index])}
+        {namedToken(names[index])}
       </span>
       <dl>
         <dt>value</dt>

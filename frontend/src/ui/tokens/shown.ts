@@ -55,7 +55,10 @@ function codeOf(letter: string): string {
 export function areWordPieces(tokens: readonly string[]): boolean {
   if (tokens.length < 2) return false;
   if (tokens.some((token) => /\s/.test(token))) return false;
-  return tokens.some((token) => token.startsWith('##')) || tokens.filter((token) => /^[\p{L}\p{N}]+$/u.test(token)).length > 1 && !hasUnspacedScript(tokens);
+  return (
+    tokens.some((token) => token.startsWith('##')) ||
+    (tokens.filter((token) => /^[\p{L}\p{N}]+$/u.test(token)).length > 1 && !hasUnspacedScript(tokens))
+  );
 }
 
 function hasUnspacedScript(tokens: readonly string[]): boolean {
