@@ -279,10 +279,10 @@ def has_labels(sae: SAE) -> bool:
 
 
 def label_columns(sae: SAE) -> pl.LazyFrame:
-    """Return one line for each labelled feature: what the columns `labels.…` of the table of features hold.
+    """Return one line for each feature of the SAE: what the columns `labels.…` of the table of features hold.
 
     Where several labels of a feature are current, all columns are of one of them: the newest that has a text, or the
-    newest; `labels.n` says how many there are.
+    newest; `labels.n` says how many there are, and is 0 where nobody said anything.
     """
     import polars as pl
 
@@ -291,7 +291,10 @@ def label_columns(sae: SAE) -> pl.LazyFrame:
     ordered = current.with_row_index("place").sort(["feature", pl.col("text").is_null(), "place"])
     one = ordered.group_by("feature", maintain_order=True).agg(pl.all().first(), pl.len().cast(pl.Int64).alias("n"))
     shown = ("text", "category", "tags", "n", "by", "at", "confidence", "identity_changed")
-    return one.select("feature", *(pl.col(name).alias(f"labels.{name}") for name in shown)).lazy()
+    named = one.select("feature", *(pl.col(name).alias(f"labels.{name}") for name in shown)).lazy()
+    every = pl.LazyFrame({"feature": range(sae.n_features)}, schema={"feature": pl.Int64})
+    joined = every.join(named, on="feature", how="left", maintain_order="left")
+    return joined.with_columns(pl.col("labels.n").fill_null(0))
 
 
 def _extra(event: LabelEvent) -> str | None:
