@@ -40,6 +40,8 @@ __all__ = [
 KINDS: frozenset[str] = frozenset(
     {
         "invalid-input",
+        "unauthorized",
+        "forbidden",
         "not-found",
         "already-exists",
         "conflict",

@@ -66,17 +66,20 @@ def example_of(feature: int, found: dict[str, Any]) -> Example:
         )
     )
     facts = {name: found[name] for name in _names(Example) if name in found and name != "tokens"}
-    return Example(feature=feature, tokens=tokens, **{**_joined(tokens, found["position"] - first), **facts})
+    if "text_before" not in found:
+        facts |= _joined(tokens, found["position"] - first)
+    return Example(feature=feature, tokens=tokens, **facts)
 
 
 def _joined(tokens: tuple[ContextToken, ...], active: int) -> dict[str, Any]:
     if not tokens:
-        return dict.fromkeys(("text_before", "text_active", "text_after"))
+        return {**dict.fromkeys(("text_before", "text_active", "text_after")), "is_natural_text": False}
     strings = [token.string for token in tokens]
     return {
         "text_before": "".join(strings[:active]),
         "text_active": strings[active],
         "text_after": "".join(strings[active + 1 :]),
+        "is_natural_text": False,
     }
 
 

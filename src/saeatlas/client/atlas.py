@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from saeatlas.client.connection import API, Connection, segment
-from saeatlas.errors import Conflict, NotFound
+from saeatlas.errors import Conflict, NotFound, SaeatlasError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -154,8 +154,12 @@ def connect(url: str, token: str | None = None, *, timeout: float = 60.0) -> Rem
         Kind unsupported-format when something else answers.
     """
     connection = Connection(url, token, timeout=timeout)
-    health = connection.health()
-    return RemoteAtlas(connection, int(health["commit"]), str(health["atlas_id"]), {})
+    try:
+        health = connection.health()
+        return RemoteAtlas(connection, int(health["commit"]), str(health["atlas_id"]), {})
+    except SaeatlasError:
+        connection.close()
+        raise
 
 
 def _choose(what: str, names: list[str], name: str | None) -> str:

@@ -1,0 +1,133 @@
+"""What the client does when the other side is another, is away, is slow, or refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from saeatlas.client.atlas import connect
+from saeatlas.client.connection import Connection
+from saeatlas.client.problems import error_of
+from saeatlas.errors import FormatError, InvalidInput, NotFound, OverBudget, SaeatlasError, StorageError, error_classes
+from saeatlas.testing.local_server import Fault, LocalServer, Reply, Request
+
+HEALTH = {"status": "ok", "version": "0.1.0", "commit": 7, "atlas_id": "5ac1f00d"}
+
+
+def answer(request: Request) -> Reply:
+    bodies = {"/api/v1/health": HEALTH, "/api/v1/@7-5ac1f00d/saes": {"commit": 7, "saes": []}}
+    found = bodies.get(request.path)
+    return Reply(404) if found is None else Reply(200, json.dumps(found).encode(), {"content-type": "application/json"})
+
+
+def with_transport(connection: Connection, handle: Callable[[httpx.Request], httpx.Response]) -> Connection:
+    connection._client = httpx.Client(base_url=connection.url, transport=httpx.MockTransport(handle))
+    return connection
+
+
+def test_connection_is_pinned_to_the_commit_and_the_atlas() -> None:
+    with LocalServer(answer) as server, connect(server.url + "/") as atlas:
+        assert (atlas.commit, atlas.saes) == (7, [])
+        assert server.asked("/api/v1/@7-5ac1f00d/saes")
+
+
+def test_token_of_the_address_is_sent_in_a_header_and_not_in_addresses() -> None:
+    with LocalServer(answer) as server, connect(f"{server.url}/?token=secret-secret-secret"):
+        assert {request.headers["authorization"] for request in server.requests} == {"Bearer secret-secret-secret"}
+        assert not server.asked("secret")
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8765", "ftp://x", "http://", ""])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput, match="http"):
+        connect(url)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"status": "ok"}', b"[]"])
+def test_another_program_or_version_is_told_apart(body: bytes) -> None:
+    with LocalServer(lambda request: Reply(200, body)) as server, pytest.raises(FormatError) as caught:
+        connect(server.url)
+    assert caught.value.kind == "unsupported-format"
+    assert "same version" in caught.value.hint
+
+
+def test_reading_is_tried_again_when_the_connection_breaks() -> None:
+    with LocalServer(answer) as server:
+        server.faults = [Fault.broken(3, path="health", times=2)]
+        connect(server.url).close()
+        assert len(server.asked("health")) == 3
+
+
+def test_nobody_there_is_an_error_that_says_so() -> None:
+    with LocalServer(answer) as server:
+        url = server.url
+    with pytest.raises(StorageError, match="cannot be reached") as caught:
+        connect(url)
+    assert (caught.value.kind, "saeatlas serve" in caught.value.hint) == ("network-error", True)
+
+
+def test_silence_ends_after_the_time_that_was_given_and_is_not_tried_again() -> None:
+    with LocalServer(answer) as server:
+        server.faults = [Fault.silence()]
+        with pytest.raises(StorageError, match="in time"):
+            connect(server.url, timeout=0.3)
+        assert len(server.asked("health")) == 1
+
+
+def test_writing_is_never_tried_again() -> None:
+    asked = []
+
+    def break_off(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        raise httpx.RemoteProtocolError("broken")
+
+    connection = with_transport(Connection("http://127.0.0.1:9"), break_off)
+    with pytest.raises(StorageError):
+        connection.post("/api/v1/saes/x/labels", {})
+    assert asked == ["POST"]
+    with pytest.raises(StorageError):
+        connection.get("/api/v1/saes")
+    assert asked[1:] == ["GET"] * 3
+
+
+def test_answer_that_is_no_table_is_an_error() -> None:
+    connection = with_transport(Connection("http://127.0.0.1:9"), lambda _: httpx.Response(200, content=b"nothing"))
+    with pytest.raises(FormatError, match="no table"):
+        connection.table("/api/v1/saes/x/features")
+
+
+def test_error_of_a_proxy_in_between_is_not_taken_for_an_answer() -> None:
+    connection = with_transport(Connection("http://127.0.0.1:9"), lambda _: httpx.Response(502, text="Bad gateway"))
+    with pytest.raises(FormatError, match="502"):
+        connection.get("/api/v1/saes")
+
+
+def test_problem_becomes_the_exception_with_kind_hint_and_notes() -> None:
+    error = error_of(
+        422, {"detail": "no", "kind": "over-budget", "hint": "less", "notes": ["while reading"]} | {"status": 507}
+    )
+    assert (error.message, error.hint, error.kind) == ("no", "less", "over-budget")
+    assert error.__notes__ == ["while reading"]
+
+
+@pytest.mark.parametrize("name", error_classes())
+def test_every_class_comes_back_from_its_problem(name: str) -> None:
+    cls = next(one for one in SaeatlasError.__subclasses__() if one.__name__ == name)
+    assert type(error_of(cls.http_status, {"kind": cls.default_kind})) is cls
+
+
+@pytest.mark.parametrize(("status", "expected"), [(404, NotFound), (413, InvalidInput), (507, OverBudget)])
+def test_kind_of_a_newer_server_gives_way_to_that_of_the_class(status: int, expected: type[SaeatlasError]) -> None:
+    error = error_of(status, {"detail": "no", "kind": "from-the-future"})
+    assert type(error) is expected
+    assert (error.kind, error.__notes__) == (expected.default_kind, ["Kind of the server: from-the-future"])
+
+
+def test_public_name_loads_no_http_library_before_it_is_called() -> None:
+    code = "import saeatlas, sys; saeatlas.connect; sys.exit('httpx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
