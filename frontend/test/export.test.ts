@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { composeSvg, escapeXml, fileName, identityLine, isRightToLeft, wrapText, type PictureInfo } from '../src/core/export';
+import {
+  composeSvg,
+  escapeXml,
+  fileName,
+  identityLine,
+  isRightToLeft,
+  wrapText,
+  type PictureInfo,
+} from '../src/core/export';
 
 const INFO: PictureInfo = {
   title: 'Feature 5: Active values',

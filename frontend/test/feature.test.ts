@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { DocumentView, Example } from '../src/core/types';
-import { featuresIn, MOST_LAYERS, toggled, valuesOf, windowStarts } from '../src/pages/document/layers';
+import type { Example } from '../src/core/types';
+import {
+  MOST_LAYERS,
+  naturalText,
+  toggled,
+  valuesOf,
+  windowStarts,
+  type DocumentText,
+} from '../src/pages/document/layers';
 import { byEffect, certaintyText, effectText, levelLines, type BreakdownInfo } from '../src/pages/feature/breakdowns';
 import { anyOther, idFrom, stepsFrom } from '../src/pages/feature/order';
 import { groupsOf, isFirst, paramsOf, type Question } from '../src/pages/feature/picks';
@@ -133,14 +140,28 @@ describe('a document', () => {
     stop: 14,
     tokens: ['a', 'b', 'c', 'd'],
     activations: { feature: [3, 3, 8, 5], position: [10, 12, 12, 99], value: [1, 2, 5, 7] },
-  } as unknown as DocumentView;
+  } as unknown as DocumentText;
 
-  it('lists its features by their largest value', () => {
-    expect(featuresIn(view).map(({ feature, n, max }) => [feature, n, max])).toEqual([
-      [5, 1, 7],
-      [8, 1, 5],
-      [3, 2, 2],
-    ]);
+  it('is read as it was written, with what no token covers between them', () => {
+    const text = { text: '🙂 a\n  bc', text_start: 100, tokens: ['🙂', 'a', '##b'] };
+    const spans = [
+      [100, 101],
+      [102, 103],
+      [106, 107],
+    ] as const;
+    const found = naturalText({ ...text, spans } as unknown as DocumentText)!;
+    expect(found).toEqual({ tokens: ['🙂', 'a', 'b'], gaps: ['', ' ', '\n  '], rest: 'c' });
+    expect(
+      naturalText({
+        ...text,
+        spans: [
+          [102, 103],
+          [100, 101],
+          [106, 107],
+        ],
+      } as unknown as DocumentText),
+    ).toBeNull();
+    expect(naturalText({ ...text, spans: null } as unknown as DocumentText)).toBeNull();
   });
 
   it('has the values of a feature at its tokens, and none elsewhere', () => {

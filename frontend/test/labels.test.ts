@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Label } from '../src/core/types';
-import { bodyOf, coloursOf, draftFrom, draftProblems, EMPTY_DRAFT, moment, stateOf, tagsOf } from '../src/ui/labels/labels';
+import {
+  bodyOf,
+  coloursOf,
+  draftFrom,
+  draftProblems,
+  EMPTY_DRAFT,
+  moment,
+  stateOf,
+  tagsOf,
+} from '../src/ui/labels/labels';
 
 const LABEL = {
   text: 'refunds',
@@ -20,7 +29,14 @@ describe('labels', () => {
 
   it('come back from a draft as they were', () => {
     const body = bodyOf(draftFrom(LABEL, 'ana'));
-    expect(body).toEqual({ text: 'refunds', category: 'topic', tags: ['a', 'b'], notes: null, confidence: 0.8, by: 'ana' });
+    expect(body).toEqual({
+      text: 'refunds',
+      category: 'topic',
+      tags: ['a', 'b'],
+      notes: null,
+      confidence: 0.8,
+      by: 'ana',
+    });
   });
 
   it('must say something, by someone, as sure as a percentage can say', () => {

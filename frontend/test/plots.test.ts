@@ -180,7 +180,14 @@ describe('intervals', () => {
 
 describe('joint histogram', () => {
   it('draws every cell with rows, the fullest one darkest', () => {
-    const data = { x_edges: [0, 1, 2], y_edges: [0, 1, 2], counts: [[4, 0], [0, 1]] };
+    const data = {
+      x_edges: [0, 1, 2],
+      y_edges: [0, 1, 2],
+      counts: [
+        [4, 0],
+        [0, 1],
+      ],
+    };
     const { cells, most } = layoutJoint(data, { left: 10, top: 0, width: 100, height: 100 });
     expect(most).toBe(4);
     expect(cells.map(({ column, line, shade }) => [column, line, shade === 1])).toEqual([

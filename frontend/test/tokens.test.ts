@@ -1,8 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { legendOf, reachOf, shadeOf } from '../src/ui/tokens/shades';
-import { areWordPieces, baseDirection, directionRuns, isMixed, namedToken, pieceOf, shownParts } from '../src/ui/tokens/shown';
+import {
+  areWordPieces,
+  baseDirection,
+  directionRuns,
+  isMixed,
+  namedToken,
+  pieceOf,
+  shownParts,
+} from '../src/ui/tokens/shown';
 
-const text = (token: string) => shownParts(token).map((part) => part.text).join('');
+const text = (token: string) =>
+  shownParts(token)
+    .map((part) => part.text)
+    .join('');
 
 describe('tokens', () => {
   it.each([

@@ -25,32 +25,34 @@ const HEIGHT = 150;
 export interface HistogramProps {
   readonly title: string;
   readonly linear: HistogramData;
-  readonly log: HistogramData;
+  /** Bins of equal ratio; without them the values have one scale only. */
+  readonly log?: HistogramData;
   readonly nActive: number;
   readonly nInactive: number;
   /** Bins of the scale that is shown; null for all. */
-  readonly brush: Brush | null;
-  readonly scale: 'linear' | 'log';
-  readonly onScale: (scale: 'linear' | 'log') => void;
-  /** Called when the brush rests: on release of the mouse, and at each key. */
-  readonly onBrush: (brush: Brush | null, range: { low: number | null; high: number | null }) => void;
+  readonly brush?: Brush | null;
+  readonly scale?: 'linear' | 'log';
+  readonly onScale?: (scale: 'linear' | 'log') => void;
+  /** Called when the brush rests: on release of the mouse, and at each key. Without it nothing is brushed. */
+  readonly onBrush?: (brush: Brush | null, range: { low: number | null; high: number | null }) => void;
+  readonly isTitleHidden?: boolean;
   /** A value to mark: that of the token under the pointer. */
   readonly mark?: number | null;
 }
 
 export function Histogram(props: HistogramProps) {
-  const { title, nActive, nInactive, scale, onScale } = props;
+  const { title, nActive, nInactive, log, scale = 'linear', onScale } = props;
   const [counts, setCounts] = useState<CountScale>('linear');
   const rows = nActive + nInactive;
   const n = `${count(nActive)} active of ${count(rows)} rows; ${count(nInactive)} inactive (${percent(rows ? nInactive / rows : null)}) are not drawn`;
   const tools = (
     <>
-      <Switch label="Values" value={scale} onChange={onScale} />
+      {log && onScale ? <Switch label="Values" value={scale} onChange={onScale} /> : null}
       <Switch label="Counts" value={counts} onChange={setCounts} />
     </>
   );
   return (
-    <ChartFrame title={title} n={n} tools={tools}>
+    <ChartFrame title={title} n={n} tools={tools} isTitleHidden={props.isTitleHidden}>
       {(svg) => <Drawing {...props} counts={counts} svg={svg} />}
     </ChartFrame>
   );
@@ -78,63 +80,70 @@ function Switch(props: { label: string; value: CountScale; onChange: (value: Cou
 
 type DrawingProps = HistogramProps & { counts: CountScale; svg: React.RefObject<SVGSVGElement | null> };
 
-function Drawing({ title, linear, log, scale, counts, brush, onBrush, mark, svg }: DrawingProps) {
+function Drawing(props: DrawingProps) {
+  const { title, linear, log, scale, counts, onBrush, mark, svg } = props;
   const [box, width] = useWidth(640);
-  const [drag, setDrag] = useState<{ from: number; to: number } | null>(null);
-  const data = scale === 'log' ? log : linear;
+  const data = scale === 'log' && log ? log : linear;
   const frame: Frame = { width, height: HEIGHT, left: 48, right: 14, top: 8, bottom: 24 };
   const layout = layoutHistogram(data, frame, counts);
-  const shown = drag ? brushBetween(layout, drag.from, drag.to) : brush;
-  const rest = (next: Brush | null): void => {
-    const whole = next && next.first === 0 && next.last === data.counts.length - 1 ? null : next;
-    onBrush(whole, brushRange(data, whole));
-  };
-  const at = (event: PointerEvent<SVGSVGElement>): number =>
-    event.clientX - event.currentTarget.getBoundingClientRect().left;
-  const start = (event: PointerEvent<SVGSVGElement>): void => {
-    if (event.button !== 0 || !data.counts.length) return;
-    event.currentTarget.setPointerCapture(event.pointerId);
-    setDrag({ from: at(event), to: at(event) });
-  };
-  const move = (event: PointerEvent<SVGSVGElement>): void => {
-    if (drag) setDrag({ from: drag.from, to: at(event) });
-  };
-  const stop = (): void => {
-    if (drag) rest(brushBetween(layout, drag.from, drag.to));
-    setDrag(null);
-  };
+  const { shown, rest, handlers } = useBrush(props, data, layout);
+  const canBrush = onBrush !== undefined && data.counts.length > 0;
   return (
     <div ref={box} className={styles.box}>
       <svg
         ref={svg}
-        role="group"
+        role={canBrush ? 'group' : 'img'}
         aria-label={`${title}: ${summary(data)}`}
         viewBox={`0 0 ${width} ${HEIGHT}`}
         width={width}
         height={HEIGHT}
-        className={styles.brushable}
-        onPointerDown={start}
-        onPointerMove={move}
-        onPointerUp={stop}
-        onPointerCancel={() => setDrag(null)}
+        className={canBrush ? styles.brushable : undefined}
+        {...(canBrush ? handlers : {})}
       >
         <Axes layout={layout} />
         <Bars layout={layout} brush={shown} />
-        {mark !== null && mark !== undefined && data.edges.length ? (
-          <line
-            data-screen-only
-            className={styles.mark}
-            x1={layout.x.at(mark)}
-            x2={layout.x.at(mark)}
-            y1={frame.top}
-            y2={layout.baseline}
-          />
-        ) : null}
-        {data.counts.length ? <Handles data={data} layout={layout} brush={shown} onBrush={rest} /> : null}
+        <Mark layout={layout} value={mark ?? null} />
+        {canBrush ? <Handles data={data} layout={layout} brush={shown} onBrush={rest} /> : null}
       </svg>
-      <BrushLine data={data} brush={shown} onClear={() => rest(null)} />
+      {canBrush ? <BrushLine data={data} brush={shown} onClear={() => rest(null)} /> : null}
     </div>
   );
+}
+
+/** The brush while it is dragged, and where it rests. */
+function useBrush({ brush = null, onBrush }: DrawingProps, data: HistogramData, layout: HistogramLayout) {
+  const [drag, setDrag] = useState<{ from: number; to: number } | null>(null);
+  const shown = drag ? brushBetween(layout, drag.from, drag.to) : brush;
+  const rest = (next: Brush | null): void => {
+    const whole = next && next.first === 0 && next.last === data.counts.length - 1 ? null : next;
+    onBrush?.(whole, brushRange(data, whole));
+  };
+  const at = (event: PointerEvent<SVGSVGElement>): number =>
+    event.clientX - event.currentTarget.getBoundingClientRect().left;
+  const handlers = {
+    onPointerDown: (event: PointerEvent<SVGSVGElement>): void => {
+      if (event.button !== 0) return;
+      event.currentTarget.setPointerCapture(event.pointerId);
+      setDrag({ from: at(event), to: at(event) });
+    },
+    onPointerMove: (event: PointerEvent<SVGSVGElement>): void => {
+      if (drag) setDrag({ from: drag.from, to: at(event) });
+    },
+    onPointerUp: (): void => {
+      if (drag) rest(brushBetween(layout, drag.from, drag.to));
+      setDrag(null);
+    },
+    onPointerCancel: (): void => setDrag(null),
+  };
+  return { shown, rest, handlers };
+}
+
+/** A line at one value: that of the token which is pointed at. */
+function Mark({ layout, value }: { layout: HistogramLayout; value: number | null }) {
+  const [low, high] = layout.x.domain;
+  if (value === null || !layout.bars.length || value < low || value > high) return null;
+  const at = layout.x.at(value);
+  return <line data-screen-only className={styles.mark} x1={at} x2={at} y1={layout.frame.top} y2={layout.baseline} />;
 }
 
 function Axes({ layout }: { layout: HistogramLayout }) {
@@ -182,7 +191,14 @@ function Bars({ layout, brush }: { layout: HistogramLayout; brush: Brush | null 
               width={Math.max(0.5, bar.width - 1)}
               height={bar.height}
             />
-            <rect data-screen-only x={bar.x} y={layout.frame.top} width={bar.width} height={layout.baseline - layout.frame.top} fill="transparent">
+            <rect
+              data-screen-only
+              x={bar.x}
+              y={layout.frame.top}
+              width={bar.width}
+              height={layout.baseline - layout.frame.top}
+              fill="transparent"
+            >
               <title>{`${number(bar.low)} to ${number(bar.high)}: ${count(bar.count)} rows`}</title>
             </rect>
           </g>
@@ -239,7 +255,14 @@ function Handles({ data, layout, brush, onBrush }: HandlesProps) {
 
 /** What a key does to a brush; undefined for keys that are none of its own. */
 function keyed(event: KeyboardEvent, now: Brush, end: 'first' | 'last', bins: number): Brush | null | undefined {
-  const steps: Record<string, number> = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -5, PageUp: 5 };
+  const steps: Record<string, number> = {
+    ArrowLeft: -1,
+    ArrowDown: -1,
+    ArrowRight: 1,
+    ArrowUp: 1,
+    PageDown: -5,
+    PageUp: 5,
+  };
   const by = steps[event.key];
   if (by !== undefined) return event.shiftKey ? shiftBrush(now, by, bins) : moveBrush(now, end, by, bins);
   if (event.key === 'Home') return moveBrush(now, end, -bins, bins);
@@ -255,7 +278,8 @@ function BrushLine({ data, brush, onClear }: { data: HistogramData; brush: Brush
     <p className={styles.brushLine} id={id} role="status">
       {brush ? (
         <>
-          Examples from {number(edges[brush.first])} to {number(edges[brush.last + 1])}: {count(brushCount(data, brush))} rows{' '}
+          Examples from {number(edges[brush.first])} to {number(edges[brush.last + 1])}:{' '}
+          {count(brushCount(data, brush))} rows{' '}
           <button type="button" className={styles.save} onClick={onClear}>
             All values
           </button>

@@ -29,7 +29,11 @@ export function Intervals({ title, n, data, reference, format, isTitleHidden }: 
   const [box, width] = useWidth(420);
   const labels = Math.min(160, Math.round(width * 0.3));
   const notes = Math.min(110, Math.round(width * 0.26));
-  const layout = layoutIntervals(data, { width, labels: labels + 10, values: notes + 10, row: ROW, axis: AXIS }, reference);
+  const layout = layoutIntervals(
+    data,
+    { width, labels: labels + 10, values: notes + 10, row: ROW, axis: AXIS },
+    reference,
+  );
   return (
     <ChartFrame title={title} n={n} isTitleHidden={isTitleHidden}>
       {(svg) => (
@@ -67,9 +71,18 @@ export function Intervals({ title, n, data, reference, format, isTitleHidden }: 
                   {shorten(row.label, Math.floor(labels / 6.6))}
                 </text>
                 {row.from !== null && row.to !== null ? (
-                  <line data-ink="interval" className={styles.interval} x1={row.from} x2={row.to} y1={row.y} y2={row.y} />
+                  <line
+                    data-ink="interval"
+                    className={styles.interval}
+                    x1={row.from}
+                    x2={row.to}
+                    y1={row.y}
+                    y2={row.y}
+                  />
                 ) : null}
-                {row.dot === null ? null : <circle data-ink="dot" className={styles.dot} cx={row.dot} cy={row.y} r={4} />}
+                {row.dot === null ? null : (
+                  <circle data-ink="dot" className={styles.dot} cx={row.dot} cy={row.y} r={4} />
+                )}
                 <text data-ink="muted" className={styles.tick} x={width - 2} y={row.y + 4} textAnchor="end">
                   {data[row.index].note}
                 </text>

@@ -52,12 +52,26 @@ export function Joint({ title, n, data, xName, yName }: JointProps) {
             <line data-ink="axis" className={styles.axis} x1={LEFT} x2={LEFT + SIDE} y1={base} y2={base} />
             <line data-ink="axis" className={styles.axis} x1={LEFT} x2={LEFT} y1={8} y2={base} />
             {ticks(layout.x.domain[0], layout.x.domain[1], 4).map((value) => (
-              <text key={value} data-ink="muted" className={styles.tick} x={layout.x.at(value)} y={base + 15} textAnchor="middle">
+              <text
+                key={value}
+                data-ink="muted"
+                className={styles.tick}
+                x={layout.x.at(value)}
+                y={base + 15}
+                textAnchor="middle"
+              >
                 {number(value)}
               </text>
             ))}
             {ticks(layout.y.domain[0], layout.y.domain[1], 4).map((value) => (
-              <text key={value} data-ink="muted" className={styles.tick} x={LEFT - 6} y={layout.y.at(value) + 4} textAnchor="end">
+              <text
+                key={value}
+                data-ink="muted"
+                className={styles.tick}
+                x={LEFT - 6}
+                y={layout.y.at(value) + 4}
+                textAnchor="end"
+              >
                 {number(value)}
               </text>
             ))}

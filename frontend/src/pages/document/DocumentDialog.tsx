@@ -1,26 +1,24 @@
 /** A whole document over the page that asked for it. */
 
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef } from 'react';
 
-import type { DocumentView } from '../../core/types';
 import { Go } from '../../ui/Go';
 import styles from './document.module.css';
 import { DocumentPanel, type DocumentPanelProps } from './DocumentPanel';
 
 /** The address of a document's page; the SAE and the feature to colour by are parameters of its own. */
-export function documentPath(corpus: string, document: string | number): string {
-  return `/c/${encodeURIComponent(corpus)}/d/${encodeURIComponent(String(document))}`;
+export function documentPath(corpus: string, document: string): string {
+  return `/c/${encodeURIComponent(corpus)}/d/${encodeURIComponent(document)}`;
 }
 
 export function DocumentDialog({ onClose, ...panel }: Omit<DocumentPanelProps, 'onView'> & { onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [view, setView] = useState<DocumentView | null>(null);
   useEffect(() => {
     const node = dialog.current;
     node?.showModal();
     return () => node?.close();
   }, []);
-  const name = view?.document ?? String(panel.document);
+  const name = panel.document;
   return (
     <dialog ref={dialog} className={styles.dialog} aria-labelledby="document-name" onClose={onClose}>
       <header className={styles.dialogHead}>
@@ -35,7 +33,7 @@ export function DocumentDialog({ onClose, ...panel }: Omit<DocumentPanelProps, '
       {/* It scrolls, so keys must reach it. */}
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <div className={styles.dialogBody} tabIndex={0} role="region" aria-label="Document">
-        <DocumentPanel {...panel} onView={setView} />
+        <DocumentPanel {...panel} />
       </div>
     </dialog>
   );

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useState } from 'react';
 
 import { getJson, isAborted, segment } from '../../core/api';
-import type { DocumentView, Scalar } from '../../core/types';
+import type { Scalar } from '../../core/types';
 import { number, plural } from '../../plots/numbers';
 import { Absent, Skeleton } from '../../ui/section/Section';
 import { Legend } from '../../ui/tokens/Legend';
@@ -11,41 +11,36 @@ import { reachOf } from '../../ui/tokens/shades';
 import { TokenRun, type Overlay } from '../../ui/tokens/TokenRun';
 import styles from './document.module.css';
 import { FeatureChooser } from './FeatureChooser';
-import { LAYER_COLOURS, MOST_LAYERS, toggled, valuesOf, windowStarts } from './layers';
+import { LAYER_COLOURS, MOST_LAYERS, naturalText, toggled, valuesOf, windowStarts, type DocumentText } from './layers';
 
-const PAGE = 2000;
-const TOP = 24;
+const PAGE = 1000;
 
 export interface DocumentPanelProps {
   readonly corpus: string;
-  /** Its id, or its index. */
-  readonly document: string | number;
+  readonly document: string;
   readonly sae: string | null;
   /** The feature that the tokens are coloured by at first. */
   readonly feature?: number;
   /** Where to look: the page of rows that holds it is shown. */
   readonly position?: number;
-  /** Rows of a window of the model; null where it is not known. */
-  readonly window: number | null;
-  readonly onView?: (view: DocumentView) => void;
+  readonly onView?: (view: DocumentText) => void;
 }
 
 export function DocumentPanel(props: DocumentPanelProps) {
   const { corpus, document, sae, feature, position, onView } = props;
   const [start, setStart] = useState(() => Math.floor((position ?? 0) / PAGE) * PAGE);
   const [chosen, setChosen] = useState<readonly (number | null)[]>(() => (feature === undefined ? [] : [feature]));
-  const asked = useMemo(() => chosen.filter((each) => each !== null), [chosen]);
-  const { view, error } = useDocument({ corpus, document, sae, start, features: asked }, onView);
+  const { view, error } = useDocument({ corpus, document, sae, start }, onView);
   if (error) return <Absent>{error.message}</Absent>;
   if (!view) return <Skeleton lines={14} label="The document is on its way" />;
   return (
     <div className={styles.panel}>
       <Facts view={view} />
-      {view.activations ? (
+      {view.features ? (
         <FeatureChooser
           view={view}
           chosen={chosen}
-          isFull={asked.length >= MOST_LAYERS}
+          isFull={chosen.length >= MOST_LAYERS && !chosen.includes(null)}
           onToggle={(each) => setChosen((now) => toggled(now, each))}
         />
       ) : null}
@@ -57,21 +52,18 @@ export function DocumentPanel(props: DocumentPanelProps) {
 
 interface Asked {
   readonly corpus: string;
-  readonly document: string | number;
+  readonly document: string;
   readonly sae: string | null;
   readonly start: number;
-  readonly features: readonly number[];
 }
 
-function useDocument({ corpus, document, sae, start, features }: Asked, onView?: (view: DocumentView) => void) {
-  const [view, setView] = useState<DocumentView | null>(null);
+function useDocument({ corpus, document, sae, start }: Asked, onView?: (view: DocumentText) => void) {
+  const [view, setView] = useState<DocumentText | null>(null);
   const [error, setError] = useState<Error | null>(null);
-  const list = features.join(',');
   useEffect(() => {
     const asking = new AbortController();
     const path = `/corpora/${segment(corpus)}/documents/${segment(document)}`;
-    const params = { sae, start, stop: start + PAGE, features: list || null, top: sae ? TOP : null };
-    getJson<DocumentView>(path, params, asking.signal).then(
+    getJson<DocumentText>(path, { sae, start, stop: start + PAGE }, asking.signal).then(
       (answer) => {
         setView(answer);
         setError(null);
@@ -82,12 +74,14 @@ function useDocument({ corpus, document, sae, start, features }: Asked, onView?:
       },
     );
     return () => asking.abort();
-  }, [corpus, document, sae, start, list, onView]);
+  }, [corpus, document, sae, start, onView]);
   return { view, error };
 }
 
-function Body(props: DocumentPanelProps & { view: DocumentView; chosen: readonly (number | null)[] }) {
-  const { view, chosen, feature, position, window } = props;
+function Body(props: DocumentPanelProps & { view: DocumentText; chosen: readonly (number | null)[] }) {
+  const { view, chosen, feature, position } = props;
+  const window = view.window_size;
+  const natural = useMemo(() => naturalText(view), [view]);
   const [main, overlays] = useMemo(() => layersOf(view, chosen), [view, chosen]);
   const starts = useMemo(() => windowStarts(window, view.start, view.stop), [window, view]);
   const visible = useMemo(() => seenFrom(view, position, window), [view, position, window]);
@@ -104,7 +98,9 @@ function Body(props: DocumentPanelProps & { view: DocumentView; chosen: readonly
       <TokenRun
         label={`Document ${view.document}, rows ${view.start} to ${view.stop}; arrow keys read its tokens`}
         layout="document"
-        tokens={view.tokens}
+        tokens={natural?.tokens ?? view.tokens}
+        gaps={natural?.gaps}
+        names={view.tokens}
         values={main.values}
         reach={main.reach}
         firstPosition={view.start}
@@ -112,7 +108,9 @@ function Body(props: DocumentPanelProps & { view: DocumentView; chosen: readonly
         overlays={overlays}
         windowStarts={starts}
         visible={feature === undefined ? undefined : visible}
-        active={position !== undefined && position >= view.start && position < view.stop ? position - view.start : undefined}
+        active={
+          position !== undefined && position >= view.start && position < view.stop ? position - view.start : undefined
+        }
       />
     </>
   );
@@ -125,7 +123,7 @@ interface MainLayer {
 }
 
 /** The first feature colours the tokens, the others are lines under them in their own colours. */
-function layersOf(view: DocumentView, chosen: readonly (number | null)[]): [MainLayer, Overlay[]] {
+function layersOf(view: DocumentText, chosen: readonly (number | null)[]): [MainLayer, Overlay[]] {
   const first = chosen[0] ?? null;
   const values = first === null ? new Array<null>(view.tokens?.length ?? 0).fill(null) : valuesOf(view, first);
   const overlays = chosen.flatMap((each, index) => {
@@ -137,13 +135,17 @@ function layersOf(view: DocumentView, chosen: readonly (number | null)[]): [Main
 }
 
 /** Tokens of other windows than that of the position could not be seen from it. */
-function seenFrom(view: DocumentView, position: number | undefined, window: number | null): (boolean | null)[] | undefined {
+function seenFrom(
+  view: DocumentText,
+  position: number | undefined,
+  window: number | null,
+): (boolean | null)[] | undefined {
   if (position === undefined || !window || !view.tokens) return undefined;
   const own = Math.floor(position / window);
   return view.tokens.map((_, index) => (Math.floor((view.start + index) / window) === own ? null : false));
 }
 
-function PlainText({ view }: { view: DocumentView }) {
+function PlainText({ view }: { view: DocumentText }) {
   return (
     <>
       <p className={styles.note}>No tokens to colour: {view.reason || 'the corpus was imported without them'}.</p>
@@ -156,7 +158,7 @@ function PlainText({ view }: { view: DocumentView }) {
   );
 }
 
-function Pages({ view, onStart }: { view: DocumentView; onStart: (start: number) => void }) {
+function Pages({ view, onStart }: { view: DocumentText; onStart: (start: number) => void }) {
   if (view.n_rows <= PAGE) return null;
   return (
     <p className={styles.pages}>
@@ -173,7 +175,7 @@ function Pages({ view, onStart }: { view: DocumentView; onStart: (start: number)
   );
 }
 
-function Facts({ view }: { view: DocumentView }) {
+function Facts({ view }: { view: DocumentText }) {
   return (
     <dl className={styles.facts}>
       <div>

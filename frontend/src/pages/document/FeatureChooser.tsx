@@ -1,16 +1,18 @@
 /** Which features of a document are drawn over its tokens: the strongest ones to choose from. */
 
-import { useId, useMemo, useState, type FormEvent } from 'react';
+import { useId, useState, type FormEvent } from 'react';
 
-import type { DocumentView } from '../../core/types';
-import { number, plural } from '../../plots/numbers';
+import { count, number, plural } from '../../plots/numbers';
 import { Go } from '../../ui/Go';
 import { featurePath } from '../feature/Header';
 import styles from './document.module.css';
-import { featuresIn, LAYER_COLOURS, MOST_LAYERS } from './layers';
+import { LAYER_COLOURS, MOST_LAYERS, type DocumentText, type FeatureInDocument } from './layers';
+
+/** Strongest features to choose from; any other one is chosen by its id. */
+const OFFERED = 24;
 
 export interface FeatureChooserProps {
-  readonly view: DocumentView;
+  readonly view: DocumentText;
   /** By colour; null where a colour is free. */
   readonly chosen: readonly (number | null)[];
   readonly isFull: boolean;
@@ -18,17 +20,23 @@ export interface FeatureChooserProps {
 }
 
 export function FeatureChooser({ view, chosen, isFull, onToggle }: FeatureChooserProps) {
-  const listed = useMemo(() => featuresIn(view), [view]);
+  const all = view.features ?? [];
+  const strongest = all.slice(0, OFFERED);
+  const others = chosen.filter((id) => id !== null && !strongest.some(({ feature }) => feature === id));
+  const listed = [...strongest, ...others.map((id) => all.find(({ feature }) => feature === id) ?? silent(id ?? 0))];
   return (
     <fieldset className={styles.chooser}>
       <legend>
-        Features: the strongest here, up to {MOST_LAYERS} at once; the first colours the tokens, the others underline them
+        The strongest of {count(view.n_features)} features that are active here: choose up to {MOST_LAYERS}. The first
+        colours the tokens, the others underline them.
       </legend>
-      {listed.map(({ feature, n, max }) => {
+      {listed.map(({ feature, count: n, max, text }) => {
         const place = chosen.indexOf(feature);
         return (
           <span key={feature} className={styles.choice}>
-            <label title={`Active at ${plural(n, 'row')} shown, largest value ${number(max)}`}>
+            <label
+              title={`${text ? `${text}: ` : ''}active at ${plural(n, 'row')} shown, largest value ${number(max)}`}
+            >
               <input
                 type="checkbox"
                 checked={place >= 0}
@@ -40,7 +48,8 @@ export function FeatureChooser({ view, chosen, isFull, onToggle }: FeatureChoose
                 className={styles.dot}
                 style={{ backgroundColor: place >= 0 ? LAYER_COLOURS[place] : 'transparent' }}
               />
-              {feature} <span className={styles.max}>{number(max)}</span>
+              {feature} {text ? <bdi className={styles.said}>{text}</bdi> : null}
+              <span className={styles.max}>{n ? number(max) : 'silent here'}</span>
             </label>
             {view.sae ? (
               <Go to={featurePath(view.sae, feature)} aria-label={`Page of feature ${feature}`} className={styles.open}>
@@ -53,6 +62,10 @@ export function FeatureChooser({ view, chosen, isFull, onToggle }: FeatureChoose
       <OtherFeature onToggle={onToggle} isFull={isFull} />
     </fieldset>
   );
+}
+
+function silent(feature: number): FeatureInDocument {
+  return { feature, count: 0, max: 0, mean: 0, text: null };
 }
 
 function OtherFeature({ onToggle, isFull }: { onToggle: (feature: number) => void; isFull: boolean }) {

@@ -3,22 +3,20 @@
 import { useState } from 'react';
 import { useParams } from 'wouter';
 
-import type { DocumentView } from '../../core/types';
 import { useReady } from '../../ui/ready';
 import { Section } from '../../ui/section/Section';
 import { useApp } from '../../ui/useApp';
 import styles from './document.module.css';
 import { DocumentPanel } from './DocumentPanel';
+import type { DocumentText } from './layers';
 import { useSaeOfCorpus } from './saeOfCorpus';
 
 export default function DocumentPage() {
   const { corpus = '', document = '' } = useParams();
   const open = useApp((state) => state.sae);
   const { saes, chosen, choose } = useSaeOfCorpus(corpus, open);
-  const [view, setView] = useState<DocumentView | null>(null);
+  const [view, setView] = useState<DocumentText | null>(null);
   useReady('document', view !== null);
-  const sae = saes?.find(({ name }) => name === chosen) ?? null;
-  const window = typeof sae?.identity.context_window === 'number' ? sae.identity.context_window : null;
   return (
     <main className={styles.page} aria-label="Document">
       <div className={styles.column}>
@@ -47,7 +45,6 @@ export default function DocumentPage() {
               corpus={corpus}
               document={document}
               sae={chosen}
-              window={window}
               onView={setView}
             />
           ) : null}

@@ -2,33 +2,57 @@
 
 import type { DocumentView } from '../../core/types';
 
+/** A document view with what only its own page reads. */
+export interface DocumentText extends DocumentView {
+  readonly text_start: number | null;
+  readonly spans: readonly (readonly [number, number])[] | null;
+  readonly window_size: number | null;
+  /** Active features of the rows shown, the strongest first. */
+  readonly features: readonly FeatureInDocument[] | null;
+  readonly n_features: number | null;
+}
+
+export interface FeatureInDocument {
+  readonly feature: number;
+  readonly count: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly text: string | null;
+}
+
+export interface NaturalText {
+  /** What each token covers of the text. */
+  readonly tokens: readonly string[];
+  /** What stands before each token and is covered by none. */
+  readonly gaps: readonly string[];
+  /** What stands after the last one. */
+  readonly rest: string;
+}
+
+/** The text itself, cut where tokens lie in it; null where it is not known, or where tokens overlap. */
+export function naturalText(view: DocumentText): NaturalText | null {
+  const { text, text_start: first, spans } = view;
+  if (text === null || first === null || !spans || spans.length !== view.tokens?.length) return null;
+  // Places count characters, of which one may take two units of a string.
+  const letters = [...text];
+  const tokens: string[] = [];
+  const gaps: string[] = [];
+  let at = 0;
+  for (const [start, stop] of spans) {
+    const [from, to] = [start - first, stop - first];
+    if (from < at || to < from || to > letters.length) return null;
+    gaps.push(letters.slice(at, from).join(''));
+    tokens.push(letters.slice(from, to).join(''));
+    at = to;
+  }
+  return { tokens, gaps, rest: letters.slice(at).join('') };
+}
+
 /** Colours of features over one another: Okabe and Ito's, those that stand out on both grounds. */
 export const LAYER_COLOURS = ['#e69f00', '#56b4e9', '#009e73', '#cc79a7', '#d55e00'] as const;
 
 /** As many features as there are colours that a person can tell apart. */
 export const MOST_LAYERS = LAYER_COLOURS.length;
-
-export interface FeatureInDocument {
-  readonly feature: number;
-  /** Rows of what is shown where it is active. */
-  readonly n: number;
-  readonly max: number;
-}
-
-/** The features that a document view lists, the largest value first; of equal ones the lower id. */
-export function featuresIn(view: DocumentView): FeatureInDocument[] {
-  const found = new Map<number, { n: number; max: number }>();
-  const { feature = [], value = [] } = view.activations ?? {};
-  feature.forEach((id, index) => {
-    const line = found.get(id) ?? { n: 0, max: -Infinity };
-    line.n += value[index] > 0 ? 1 : 0;
-    line.max = Math.max(line.max, value[index]);
-    found.set(id, line);
-  });
-  return [...found]
-    .map(([id, line]) => ({ feature: id, ...line }))
-    .sort((a, b) => b.max - a.max || a.feature - b.feature);
-}
 
 /** The values of one feature at each token that is shown; null where it is not listed. */
 export function valuesOf(view: DocumentView, feature: number): (number | null)[] {

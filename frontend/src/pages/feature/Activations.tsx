@@ -13,12 +13,11 @@ const ALL: Range = { low: null, high: null };
 
 export interface ActivationsProps {
   readonly bundle: FeatureBundle;
-  readonly corpus: string | null;
   readonly reasons: { readonly histograms: string; readonly examples: string };
-  readonly onDocument: (document: number, position: number) => void;
+  readonly onDocument: (document: string, position: number) => void;
 }
 
-export function Activations({ bundle, corpus, reasons, onDocument }: ActivationsProps) {
+export function Activations({ bundle, reasons, onDocument }: ActivationsProps) {
   const [scale, setScale] = useState<'linear' | 'log'>('linear');
   const [brush, setBrush] = useState<Brush | null>(null);
   const [range, setRange] = useState<Range>(ALL);
@@ -40,6 +39,7 @@ export function Activations({ bundle, corpus, reasons, onDocument }: Activations
         {histograms && histograms.linear.n_active > 0 ? (
           <Histogram
             title="Active values"
+            isTitleHidden
             linear={histograms.linear}
             log={histograms.log}
             nActive={histograms.linear.n_active}
@@ -57,7 +57,6 @@ export function Activations({ bundle, corpus, reasons, onDocument }: Activations
       <Examples
         key={`${bundle.sae}/${bundle.feature}`}
         bundle={bundle}
-        corpus={corpus}
         reason={reasons.examples}
         range={range}
         onPoint={setMark}

@@ -6,20 +6,27 @@ import { count, percent, plural } from '../../plots/numbers';
 import { Absent, Section } from '../../ui/section/Section';
 import { byEffect, certaintyText, effectText, levelLines, type BreakdownInfo } from './breakdowns';
 import styles from './feature.module.css';
+import { columnsLeftOut } from './missing';
 
 export function Breakdowns({ bundle, reason }: { bundle: FeatureBundle; reason: string }) {
   const found = byEffect(bundle.breakdowns as unknown as BreakdownInfo[]);
+  const leftOut = columnsLeftOut(bundle.missing);
   return (
     <Section title="By metadata" note={found.length ? 'strongest effect first; the unit is the document' : undefined}>
-      {found.length ? null : <Absent>{reason}</Absent>}
+      {found.length || leftOut.length ? null : <Absent>{reason}</Absent>}
       {found.map((breakdown, index) => (
         <details key={breakdown.column} className={styles.breakdown} open={index === 0}>
           <summary>
-            <bdi className={styles.column}>{breakdown.column}</bdi> <span>{effectText(breakdown)}</span>{' '}
+            <bdi className={styles.columnName}>{breakdown.column}</bdi> <span>{effectText(breakdown)}</span>{' '}
             <span className={styles.none}>{breakdown.effect === null ? '' : certaintyText(breakdown)}</span>
           </summary>
           <Levels breakdown={breakdown} />
         </details>
+      ))}
+      {leftOut.map(({ column, reason: why }) => (
+        <p key={column} className={styles.leftOut}>
+          <bdi className={styles.columnName}>{column}</bdi> {why}
+        </p>
       ))}
     </Section>
   );

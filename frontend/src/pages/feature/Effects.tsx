@@ -20,7 +20,12 @@ export function Effects({ bundle, reason }: { bundle: FeatureBundle; reason: str
     <Section title="Effect on logits" note="decoder direction times unembedding">
       <div className={styles.effects}>
         <Bars title="Raised" n={`${effects.promoted.length} tokens`} data={barsOf(effects.promoted)} reach={reach} />
-        <Bars title="Lowered" n={`${effects.suppressed.length} tokens`} data={barsOf(effects.suppressed)} reach={reach} />
+        <Bars
+          title="Lowered"
+          n={`${effects.suppressed.length} tokens`}
+          data={barsOf(effects.suppressed)}
+          reach={reach}
+        />
       </div>
     </Section>
   );
@@ -28,7 +33,12 @@ export function Effects({ bundle, reason }: { bundle: FeatureBundle; reason: str
 
 function barsOf(lines: readonly TokenEffect[]): { label: string; value: number }[] {
   return lines.map((line) => ({
-    label: line.string === null ? `token ${line.token}` : shownParts(line.string).map((part) => part.text).join(''),
+    label:
+      line.string === null
+        ? `token ${line.token}`
+        : shownParts(line.string)
+            .map((part) => part.text)
+            .join(''),
     value: line.effect,
   }));
 }

@@ -9,11 +9,9 @@ import styles from './feature.module.css';
 
 export interface ExampleCardProps {
   readonly example: Example;
-  readonly corpus: string | null;
-  readonly sae: string;
   readonly reach: number;
   readonly onPoint: (value: number | null) => void;
-  readonly onDocument: (document: number, position: number) => void;
+  readonly onDocument: (document: string, position: number) => void;
 }
 
 export const ExampleCard = memo(function ExampleCard({ example, reach, onPoint, onDocument }: ExampleCardProps) {
@@ -45,7 +43,7 @@ export const ExampleCard = memo(function ExampleCard({ example, reach, onPoint, 
             type="button"
             className={styles.document}
             title={`Show the whole document ${example.document}`}
-            onClick={() => onDocument(example.document_index, example.position)}
+            onClick={() => onDocument(example.document, example.position)}
           >
             <bdi>{example.document}</bdi>
           </button>

@@ -10,18 +10,28 @@ import { Legend } from '../../ui/tokens/Legend';
 import { reachOf } from '../../ui/tokens/shades';
 import { ExampleCard } from './ExampleCard';
 import styles from './feature.module.css';
-import { CONTEXT, FIRST_N, groupsOf, isFirst, MOST_N, paramsOf, PICKS, type Pick, type Question, type Range } from './picks';
+import {
+  CONTEXT,
+  FIRST_N,
+  groupsOf,
+  isFirst,
+  MOST_N,
+  paramsOf,
+  PICKS,
+  type Pick,
+  type Question,
+  type Range,
+} from './picks';
 
 export interface ExamplesProps {
   readonly bundle: FeatureBundle;
-  readonly corpus: string | null;
   readonly reason: string;
   readonly range: Range;
   readonly onPoint: (value: number | null) => void;
-  readonly onDocument: (document: number, position: number) => void;
+  readonly onDocument: (document: string, position: number) => void;
 }
 
-export function Examples({ bundle, corpus, reason, range, onPoint, onDocument }: ExamplesProps) {
+export function Examples({ bundle, reason, range, onPoint, onDocument }: ExamplesProps) {
   const [pick, setPick] = useState<Pick>('top');
   const [sizes, setSizes] = useState(FIRST_N);
   const n = sizes[pick];
@@ -68,8 +78,6 @@ export function Examples({ bundle, corpus, reason, range, onPoint, onDocument }:
                   <ExampleCard
                     key={`${example.row} ${example.rank}`}
                     example={example}
-                    corpus={corpus}
-                    sae={bundle.sae}
                     reach={reach}
                     onPoint={onPoint}
                     onDocument={onDocument}

@@ -112,7 +112,12 @@ function StepLink(props: { sae: string; to: number | null; text: string; keyName
     );
   }
   return (
-    <Go to={featurePath(sae, to)} className={styles.step} aria-keyshortcuts={keyName} title={`Feature ${to} (key ${keyName})`}>
+    <Go
+      to={featurePath(sae, to)}
+      className={styles.step}
+      aria-keyshortcuts={keyName}
+      title={`Feature ${to} (key ${keyName})`}
+    >
       {text}
     </Go>
   );

@@ -77,7 +77,11 @@ export function Coactive({ bundle, reason }: { bundle: FeatureBundle; reason: st
     </label>
   ) : null;
   return (
-    <Section title="Fires together with" note={partners?.length ? 'over all rows of the corpus' : undefined} tools={tools}>
+    <Section
+      title="Fires together with"
+      note={partners?.length ? 'over all rows of the corpus' : undefined}
+      tools={tools}
+    >
       {error ? <Absent>{error.message}</Absent> : null}
       {partners?.length ? (
         <PartnerTable partners={partners} sae={bundle.sae} feature={bundle.feature} />
@@ -131,7 +135,11 @@ function usePartners(bundle: FeatureBundle, by: Measure): { partners: readonly P
     if (isGiven) return;
     const asking = new AbortController();
     const path = `/saes/${segment(bundle.sae)}/features/${bundle.feature}/coactive`;
-    getJson<TableAnswer<Partner & Record<string, never>>>(path, { by, n: bundle.coactive?.length ?? 10 }, asking.signal).then(
+    getJson<TableAnswer<Partner & Record<string, never>>>(
+      path,
+      { by, n: bundle.coactive?.length ?? 10 },
+      asking.signal,
+    ).then(
       ({ rows }) => setAnswer({ to, rows }),
       (failure: Error) => {
         if (!isAborted(failure)) setError(failure);

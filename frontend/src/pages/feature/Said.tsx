@@ -2,10 +2,12 @@
 
 import { useState } from 'react';
 
-import type { FeatureBundle, MissingPart } from '../../core/types';
+import { report } from '../../core/messages';
+import type { FeatureBundle } from '../../core/types';
 import { plural } from '../../plots/numbers';
 import { Absent, Section } from '../../ui/section/Section';
 import styles from './feature.module.css';
+import { lacksOf, type Lack } from './missing';
 
 export function Explanations({ bundle }: { bundle: FeatureBundle }) {
   const { explanations } = bundle;
@@ -58,48 +60,32 @@ function Cluster({ name, cluster, terms, size }: FeatureBundle['clusters'][numbe
   );
 }
 
-/** Why a part is not there: its own reason, or that nothing is known. */
-export function reasonFor(bundle: FeatureBundle, ...parts: string[]): string {
-  const found = bundle.missing.find((each) => parts.includes(each.part));
-  if (!found) return 'There is nothing to show.';
-  return found.state === 'stale' ? `Out of date: ${found.reason}` : sentence(found.reason);
-}
-
-function sentence(text: string): string {
-  return text ? text.charAt(0).toUpperCase() + text.slice(1) : 'There is nothing to show.';
-}
-
 export function Missing({ bundle }: { bundle: FeatureBundle }) {
-  if (!bundle.missing.length) return null;
+  const lacks = lacksOf(bundle.missing, bundle.sae);
+  if (!lacks.length) return null;
   return (
-    <Section title="Not here" note="and what makes it">
+    <Section title="Not here" note="and the command that makes it">
       <ul className={styles.missing}>
-        {bundle.missing.map((part) => (
-          <MissingLine key={`${part.part} ${part.analysis ?? ''}`} part={part} />
+        {lacks.map((lack) => (
+          <MissingLine key={lack.analysis} lack={lack} />
         ))}
       </ul>
     </Section>
   );
 }
 
-function MissingLine({ part }: { part: MissingPart }) {
+function MissingLine({ lack }: { lack: Lack }) {
   const [isCopied, setCopied] = useState(false);
-  const command = part.analysis ? `saeatlas analyze ${part.analysis}` : null;
+  const copy = () => void navigator.clipboard?.writeText(lack.command).then(() => setCopied(true), report);
   return (
     <li>
-      <strong>{part.part}</strong> <span className={styles.none}>{part.reason}</span>
-      {command ? (
-        <span className={styles.command}>
-          <code>{command}</code>
-          <button
-            type="button"
-            aria-label={`Copy ${command}`}
-            onClick={() => void navigator.clipboard?.writeText(command).then(() => setCopied(true))}
-          >
-            {isCopied ? 'Copied' : 'Copy'}
-          </button>
-        </span>
-      ) : null}
+      <strong>{lack.parts.join(', ')}</strong> <span className={styles.none}>{lack.reason}</span>
+      <span className={styles.command}>
+        <code>{lack.command}</code>
+        <button type="button" aria-label={`Copy ${lack.command}`} onClick={copy}>
+          {isCopied ? 'Copied' : 'Copy'}
+        </button>
+      </span>
     </li>
   );
 }

@@ -1,7 +1,7 @@
 /** How often and how strongly a feature fires, with what is uncertain about it. */
 
 import type { FeatureBundle, Scalar } from '../../core/types';
-import { count, number, percent } from '../../plots/numbers';
+import { count, number, percent, plural } from '../../plots/numbers';
 import { Absent, Section } from '../../ui/section/Section';
 import styles from './feature.module.css';
 
@@ -24,7 +24,6 @@ export function Statistics({ bundle, reason }: { bundle: FeatureBundle; reason: 
   return (
     <Section title="Statistics" note={stats ? 'of the active values, over the whole corpus' : undefined}>
       {stats ? <Numbers stats={stats} /> : <Absent>{reason}</Absent>}
-      <Others columns={bundle.columns} />
     </Section>
   );
 }
@@ -52,9 +51,7 @@ function Numbers({ stats }: { stats: Stats }) {
         </>
       ) : null}
       {active
-        ? VALUES.map(([name, text]) => (
-            <Fact key={name} name={text} value={number(numeric(stats[name]), 4)} />
-          ))
+        ? VALUES.map(([name, text]) => <Fact key={name} name={text} value={number(numeric(stats[name]), 4)} />)
         : null}
     </dl>
   );
@@ -70,20 +67,22 @@ function Fact({ name, value }: { name: string; value: string }) {
 }
 
 /** Every other number and text that analyses have for the feature, by name. */
-function Others({ columns }: { columns: Record<string, Scalar> }) {
+export function Columns({ columns }: { columns: Record<string, Scalar> }) {
   const shown = Object.entries(columns).filter(
     ([name, value]) => !/^(stats|histogram|labels|explanations)\./.test(name) && !Array.isArray(value),
   );
   if (!shown.length) return null;
   return (
-    <details className={styles.more}>
-      <summary>All {shown.length} columns of analyses</summary>
-      <dl className={styles.facts}>
-        {shown.map(([name, value]) => (
-          <Fact key={name} name={name} value={textOf(value)} />
-        ))}
-      </dl>
-    </details>
+    <Section title="All columns">
+      <details className={styles.more}>
+        <summary>{plural(shown.length, 'column')} of analyses</summary>
+        <dl className={styles.facts}>
+          {shown.map(([name, value]) => (
+            <Fact key={name} name={name} value={textOf(value)} />
+          ))}
+        </dl>
+      </details>
+    </Section>
   );
 }
 

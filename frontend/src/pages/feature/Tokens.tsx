@@ -1,5 +1,7 @@
 /** The tokens and sequences that a feature fires on. */
 
+import { useState } from 'react';
+
 import type { FeatureBundle, Scalar } from '../../core/types';
 import { count, number, percent } from '../../plots/numbers';
 import { Absent, Section } from '../../ui/section/Section';
@@ -8,20 +10,31 @@ import styles from './feature.module.css';
 
 type Line = Record<string, Scalar>;
 
+const MOST_TOKENS = 10;
+const MOST_SEQUENCES = 8;
+
 const KINDS: Readonly<Record<string, string>> = {
-  anywhere: 'around it',
-  left: 'before it',
-  right: 'after it',
-  characters: 'characters',
+  anywhere: 'anywhere around it',
+  left: 'right before it',
+  right: 'right after it',
+  characters: 'characters around it',
 };
 
 export function Tokens({ bundle, reasons }: { bundle: FeatureBundle; reasons: { tokens: string; ngrams: string } }) {
   const { tokens, ngrams } = bundle;
   return (
     <Section title="Tokens it fires on" note={tokens?.length ? 'most frequent first; lift over the corpus' : undefined}>
-      {tokens?.length ? <TokenTable lines={tokens} /> : <Absent>{tokens ? 'It fires on no known token.' : reasons.tokens}</Absent>}
+      {tokens?.length ? (
+        <TokenTable lines={tokens.slice(0, MOST_TOKENS)} />
+      ) : (
+        <Absent>{tokens ? 'It fires on no known token.' : reasons.tokens}</Absent>
+      )}
       <h3 className={styles.sub}>Sequences around it</h3>
-      {ngrams?.length ? <NgramTable lines={ngrams} /> : <Absent>{ngrams ? 'None stands in two contexts.' : reasons.ngrams}</Absent>}
+      {ngrams?.length ? (
+        <NgramTable lines={ngrams} />
+      ) : (
+        <Absent>{ngrams ? 'None stands in two contexts.' : reasons.ngrams}</Absent>
+      )}
     </Section>
   );
 }
@@ -56,31 +69,47 @@ function TokenTable({ lines }: { lines: readonly Line[] }) {
 }
 
 function NgramTable({ lines }: { lines: readonly Line[] }) {
+  const kinds = [...new Set(lines.map((line) => textOf(line.kind)))];
+  const [kind, setKind] = useState(kinds[0]);
+  const shown = lines
+    .filter((line) => line.kind === kind)
+    .sort((a, b) => (numeric(b.n_contexts) ?? 0) - (numeric(a.n_contexts) ?? 0))
+    .slice(0, MOST_SEQUENCES);
   return (
-    <table className={styles.table}>
-      <thead>
-        <tr>
-          <th scope="col">sequence</th>
-          <th scope="col">where</th>
-          <th scope="col">contexts</th>
-          <th scope="col">share</th>
-          <th scope="col">documents</th>
-        </tr>
-      </thead>
-      <tbody>
-        {lines.map((line, index) => (
-          <tr key={index}>
-            <td>
-              <TokenText text={textOf(line.text)} />
-            </td>
-            <td>{KINDS[textOf(line.kind)] ?? textOf(line.kind)}</td>
-            <td>{count(numeric(line.n_contexts))}</td>
-            <td>{percent(numeric(line.share))}</td>
-            <td>{count(numeric(line.n_documents))}</td>
+    <>
+      <label className={styles.inline}>
+        Where{' '}
+        <select value={kind} onChange={(event) => setKind(event.target.value)}>
+          {kinds.map((name) => (
+            <option key={name} value={name}>
+              {KINDS[name] ?? name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <table className={styles.table}>
+        <thead>
+          <tr>
+            <th scope="col">sequence</th>
+            <th scope="col">contexts</th>
+            <th scope="col">share</th>
+            <th scope="col">documents</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {shown.map((line, index) => (
+            <tr key={index}>
+              <td>
+                <TokenText text={textOf(line.text).trim()} />
+              </td>
+              <td>{count(numeric(line.n_contexts))}</td>
+              <td>{percent(numeric(line.share))}</td>
+              <td>{count(numeric(line.n_documents))}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
   );
 }
 

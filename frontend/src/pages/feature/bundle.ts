@@ -38,7 +38,10 @@ export interface BundleState {
 
 /** The bundle of a feature; while that of another one comes, there is none. */
 export function useBundle(sae: string, feature: number, commit: number | null): BundleState {
-  const [state, setState] = useState<{ bundle: FeatureBundle | null; error: Error | null }>({ bundle: null, error: null });
+  const [state, setState] = useState<{ bundle: FeatureBundle | null; error: Error | null }>({
+    bundle: null,
+    error: null,
+  });
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     let isOver = false;

@@ -6,6 +6,7 @@ import { useParams } from 'wouter';
 import { identityLine } from '../../core/export';
 import type { FeatureBundle } from '../../core/types';
 import { PictureProvider, type PictureSource } from '../../plots/ChartFrame';
+import { Failure } from '../../ui/Failure';
 import { go } from '../../ui/Go';
 import { coloursOf } from '../../ui/labels/labels';
 import { LabelPanel, useCategories } from '../../ui/labels/LabelPanel';
@@ -20,10 +21,11 @@ import { fetchBundle, useBundle } from './bundle';
 import { Effects } from './Effects';
 import styles from './feature.module.css';
 import { featurePath, Header, nameOf } from './Header';
+import { reasonOf } from './missing';
 import { anyOther, stepsFrom } from './order';
 import { Coactive, Neighbours } from './Relations';
-import { Clusters, Explanations, Missing, reasonFor } from './Said';
-import { Statistics } from './Statistics';
+import { Clusters, Explanations, Missing } from './Said';
+import { Columns, Statistics } from './Statistics';
 import { Tokens } from './Tokens';
 
 export default function FeaturePage() {
@@ -83,7 +85,7 @@ function OneFeature({ sae, feature }: { sae: string; feature: number }) {
   return (
     <main className={styles.page} aria-label={`Feature ${feature} of ${sae}`}>
       <Header {...head} />
-      {error && !bundle ? <Absent>{error.message}</Absent> : null}
+      {error && !bundle ? <Failure error={error} retry={reload} /> : null}
       {!bundle && !error ? <Waiting /> : null}
       {bundle ? (
         <Sections
@@ -111,51 +113,66 @@ function OneFeature({ sae, feature }: { sae: string; feature: number }) {
 function Waiting() {
   return (
     <div className={styles.columns}>
-      {[16, 12, 10].map((lines, column) => (
-        <div key={column} className={styles.column}>
-          <Section title={['Activation values', 'Statistics', 'Labels'][column]}>
-            <Skeleton lines={lines} label="The feature is on its way" />
-          </Section>
-        </div>
-      ))}
+      <div className={styles.column}>
+        <Section title="Activation values">
+          <Skeleton lines={9} label="The feature is on its way" />
+        </Section>
+        <Section title="Examples">
+          <Skeleton lines={24} label="Examples are on their way" />
+        </Section>
+      </div>
+      <div className={styles.column}>
+        <Section title="Labels">
+          <Skeleton lines={12} label="Labels are on their way" />
+        </Section>
+      </div>
     </div>
   );
 }
 
 interface Shown {
-  readonly document: number;
+  readonly document: string;
   readonly position: number;
 }
 
 function Sections({ bundle, corpus, labels }: { bundle: FeatureBundle; corpus: string | null; labels: ReactNode }) {
   const [shown, setShown] = useState<Shown | null>(null);
-  const show = useCallback((document: number, position: number) => setShown({ document, position }), []);
-  const why = (...parts: string[]): string => reasonFor(bundle, ...parts);
+  const show = useCallback((document: string, position: number) => setShown({ document, position }), []);
+  const why = (...parts: string[]): string => reasonOf(bundle.missing, ...parts) ?? 'There is nothing to show.';
   const source = useMemo(() => pictureSource(bundle), [bundle]);
-  const window = bundle.identity.context_window;
   return (
     <PictureProvider value={source}>
       <div className={styles.columns}>
-        <div className={styles.column}>
-          <Activations
-            bundle={bundle}
-            corpus={corpus}
-            reasons={{ histograms: why('histograms'), examples: why('examples') }}
-            onDocument={show}
-          />
+        <div className={styles.main}>
+          <div className={styles.column}>
+            {bundle.basis ? (
+              <Activations
+                bundle={bundle}
+                reasons={{ histograms: why('histograms'), examples: why('examples') }}
+                onDocument={show}
+              />
+            ) : (
+              <Section title="Activations">
+                <Absent>{why('stats')}</Absent>
+              </Section>
+            )}
+          </div>
+          <div className={styles.relations}>
+            <Neighbours bundle={bundle} reason={why('neighbors')} />
+            <Coactive bundle={bundle} reason={why('coactive')} />
+            {bundle.basis ? <Breakdowns bundle={bundle} reason={why('breakdowns')} /> : null}
+            {bundle.basis ? (
+              <Tokens bundle={bundle} reasons={{ tokens: why('tokens'), ngrams: why('ngrams') }} />
+            ) : null}
+          </div>
         </div>
         <div className={styles.column}>
           <Section title="Labels">{labels}</Section>
           <Explanations bundle={bundle} />
-          <Statistics bundle={bundle} reason={why('stats')} />
+          {bundle.basis ? <Statistics bundle={bundle} reason={why('stats')} /> : null}
           <Effects bundle={bundle} reason={why('effects')} />
-        </div>
-        <div className={styles.column}>
-          <Tokens bundle={bundle} reasons={{ tokens: why('tokens'), ngrams: why('ngrams') }} />
-          <Neighbours bundle={bundle} reason={why('neighbors')} />
-          <Coactive bundle={bundle} reason={why('coactive')} />
-          <Breakdowns bundle={bundle} reason={why('breakdowns')} />
           <Clusters bundle={bundle} />
+          <Columns columns={bundle.columns} />
           <Missing bundle={bundle} />
         </div>
       </div>
@@ -166,7 +183,6 @@ function Sections({ bundle, corpus, labels }: { bundle: FeatureBundle; corpus: s
           sae={bundle.sae}
           feature={bundle.feature}
           position={shown.position}
-          window={typeof window === 'number' ? window : null}
           onClose={() => setShown(null)}
         />
       ) : null}
