@@ -23,6 +23,7 @@ from saeatlas.server.live import Live
 from saeatlas.server.metrics import Measure, Metrics
 from saeatlas.server.pages import Pages
 from saeatlas.server.problems import PROBLEMS, CatchUnexpected, Problem, add_problem_handlers
+from saeatlas.server.respond import ARROW, JSON
 from saeatlas.server.settings import ServerSettings
 
 __all__ = ["API", "create_app"]
@@ -124,8 +125,32 @@ def _mount_roots(app: FastAPI) -> None:
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, with what holds for all operations written at each."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
-        document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{}, {"token": []}]
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                _complete(operation, is_read=method == "get" and path.startswith(API))
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _complete(operation: dict[str, Any], *, is_read: bool) -> None:
+    """Add what every operation of its kind has: the form of a table, and the answer that nothing has changed."""
+    content = operation["responses"].get("200", {}).get("content", {})
+    if {ARROW, JSON} <= set(content):
+        operation.setdefault("parameters", []).append(
+            {
+                "name": "format",
+                "in": "query",
+                "required": False,
+                "description": "Form of the table, whatever 'Accept' says.",
+                "schema": {"type": "string", "enum": ["json", "arrow"]},
+            }
+        )
+    if is_read:
+        operation["responses"]["304"] = {"description": "The client has this answer: 'If-None-Match' is its tag."}

@@ -20,11 +20,24 @@ from saeatlas.server.settings import ServerSettings
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ARROW", "Basis", "Meta", "Table", "as_arrow", "record", "settings_of", "table", "tabular", "unchanged"]
+__all__ = [
+    "ARROW",
+    "JSON",
+    "Basis",
+    "Meta",
+    "Table",
+    "as_arrow",
+    "record",
+    "settings_of",
+    "table",
+    "tabular",
+    "unchanged",
+]
 
 ARROW = "application/vnd.apache.arrow.stream"
 """Media type of a table as an Arrow IPC stream."""
 JSON = "application/json"
+"""Media type of everything else."""
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _PIECE = 1 << 18
 _WORTH_COMPRESSING = 1_000

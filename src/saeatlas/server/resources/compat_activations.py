@@ -15,7 +15,7 @@ from saeatlas.atlas.feature import Feature
 from saeatlas.atlas.sae import SAE
 from saeatlas.errors import InvalidInput, NotFound
 from saeatlas.server.compat.activations import Activations, Asked, Groups, activations_of, groups_of, words_of
-from saeatlas.server.live import AtlasNow
+from saeatlas.server.live import MAX_ID, AtlasNow
 from saeatlas.server.respond import ARROW, settings_of
 
 __all__ = ["PREFIX", "router"]
@@ -169,7 +169,9 @@ def _groups(
 _Groups = Annotated[Groups, Depends(_groups)]
 
 
-def _feature(sae: _Sae, feature: Annotated[int, Path(description="Id of the feature, from 0.")]) -> Feature:
+def _feature(
+    sae: _Sae, feature: Annotated[int, Path(description="Id of the feature, from 0.", ge=-MAX_ID, le=MAX_ID)]
+) -> Feature:
     if not 0 <= feature < sae.n_features:
         # A negative id counts from nowhere.
         raise NotFound(f"No feature {feature}: the features are 0 to {sae.n_features - 1}")

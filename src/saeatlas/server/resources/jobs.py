@@ -119,6 +119,9 @@ _Queue = Annotated[Jobs, Depends(_jobs)]
 _Id = Annotated[str, Path(description="Name of the job.", min_length=1, max_length=100)]
 
 
+_EVENTS = 'id: 3\nevent: job\ndata: {"id": "…", "state": "running", "…": "…"}\n\n'
+
+
 @router.post("/jobs", response_model=Job, status_code=202)
 def start_job(request: Request, queue: _Queue, new: JobNew) -> Response:
     """Queue an analysis, with those that it needs and the SAE lacks; jobs run one after the other.
@@ -157,14 +160,19 @@ def delete_job(queue: _Queue, job: _Id) -> Response:
     "/jobs/{job}/events",
     response_class=StreamingResponse,
     responses={
-        200: {"description": "Server-sent events `job`, each a whole Job.", "content": {"text/event-stream": {}}}
+        200: {
+            "description": "Server-sent events `job`, each a whole Job.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS}},
+        }
     },
 )
 def job_events(
     request: Request,
     queue: _Queue,
     job: _Id,
-    last_event_id: Annotated[str | None, Header(description="Number of the last event that was seen.")] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="Number of the last event that was seen.", max_length=100)
+    ] = None,
 ) -> Response:
     """Follow a job: an event for each change, until it ends. Each holds the whole job, so that none need be seen."""
     found = queue.get(job)

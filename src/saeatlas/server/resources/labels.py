@@ -174,6 +174,12 @@ class CategoryNew(BaseModel):
     parent: str | None = Field(default=None, max_length=LIMITS["category"], description="Category above it.")
 
 
+_IfMatch = Annotated[
+    str | None,
+    Header(description="Tag of the labels that were read: refused where they have changed since.", max_length=200),
+]
+
+
 @router.get("/saes/{sae}/features/{feature}/labels", response_model=LabelHistory)
 def feature_labels(request: Request, feature: FeatureNow) -> Response:
     """Tell everything that was said about a feature."""
@@ -190,9 +196,7 @@ def feature_labels(request: Request, feature: FeatureNow) -> Response:
 
 
 @router.post("/saes/{sae}/features/{feature}/labels", response_model=Label, status_code=201)
-def label_feature(
-    request: Request, feature: FeatureNow, new: LabelNew, if_match: Annotated[str | None, Header()] = None
-) -> Response:
+def label_feature(request: Request, feature: FeatureNow, new: LabelNew, if_match: _IfMatch = None) -> Response:
     """Say something about a feature, or take it back.
 
     With `If-Match`, the tag of an answer with labels, it is refused when the feature was labelled since.
@@ -229,9 +233,7 @@ def sae_labels(
 
 
 @router.post("/saes/{sae}/labels", response_model=Label, status_code=201)
-def label_features(
-    request: Request, sae: SaeNow, new: LabelsNew, if_match: Annotated[str | None, Header()] = None
-) -> Response:
+def label_features(request: Request, sae: SaeNow, new: LabelsNew, if_match: _IfMatch = None) -> Response:
     """Say something about many features in one event, or take it back."""
     ids = tuple(sorted(set(new.features)))
     for end in (ids[0], ids[-1]):
