@@ -16,11 +16,11 @@ WORDS = ["red ", "green ", "blue ", "déjà ", "of "]
 
 
 def expected(source: Any, rows: Any, first: int) -> list[tuple[int, int, float]]:
-    found = []
-    for offset, row in enumerate(rows):
-        for feature in np.flatnonzero(~np.isnan(source.dense[row])):
-            found.append((int(feature), first + offset, float(source.dense[row, feature])))
-    return found
+    return [
+        (int(feature), first + offset, float(source.dense[row, feature]))
+        for offset, row in enumerate(rows)
+        for feature in np.flatnonzero(~np.isnan(source.dense[row]))
+    ]
 
 
 def entries(found: Any) -> list[tuple[int, int, float]]:
