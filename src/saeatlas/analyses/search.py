@@ -38,7 +38,7 @@ class Search(Analysis):
 
     Examples
     --------
-    saeatlas analyze top-tokens search
+    saeatlas analyze search
     """
 
     version: ClassVar[int] = 1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from saeatlas.atlas.corpus import Corpus
     from saeatlas.atlas.sae import SAE
+    from saeatlas.atlas.search import Found, Kind
     from saeatlas.storage.store import Store
 
 __all__ = ["Atlas", "create", "open_atlas"]
@@ -100,6 +101,31 @@ class Atlas:
                 )
             self._manifests[logical_name] = load_manifest(self.store, entry.path)
         return self._manifests[logical_name]
+
+    def search(self, query: str, *, sae: str | None = None, kind: Kind | None = None, limit: int = 20) -> Found:
+        """Find features by words in labels, explanations and top tokens, and documents by text and metadata.
+
+        Parameters
+        ----------
+        query
+            Words, each found as a word or as the beginning of one; a phrase in "double quotes".
+        sae
+            Only this SAE, and the documents of its corpus; None for all.
+        kind
+            Only 'features' or 'documents'; None for both.
+        limit
+            Hits of each kind.
+
+        Raises
+        ------
+        InvalidInput
+            When there is nothing to look for, or too much.
+        NotFound
+            When nothing can be searched; the message says what to run.
+        """
+        from saeatlas.atlas.search import search
+
+        return search(self, query, sae=sae, kind=kind, limit=limit)
 
     def _names(self, prefix: str) -> list[str]:
         return sorted({name.split("/", 2)[1] for name in self.entries if name.startswith(prefix)})

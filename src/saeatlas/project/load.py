@@ -39,6 +39,8 @@ STANDARD_ANALYSES = (
     "example-similarity",
     "inter-feature-similarity",
     "coherence",
+    "search",
+    "search-documents",
 )
 """What is computed where no project file says otherwise: all that need no parameter."""
 _EVERY = ("*",)
