@@ -36,6 +36,7 @@ function SaeScope({ children }: { children: ReactNode }) {
   if (failure && failure.sae === sae)
     return (
       <main className="page">
+        <h1>This cannot be shown</h1>
         <Failure error={failure.error} retry={open} />
       </main>
     );

@@ -35,9 +35,17 @@ export function segment(name: string | number): string {
   return encodeURIComponent(String(name));
 }
 
+let atlasId: string | null = null;
+
+/** Say which atlas the server holds: browsers keep pinned answers for good, and another may be served here tomorrow. */
+export function nameAtlas(id: string | null): void {
+  atlasId = id;
+}
+
 /** The same path at a commit that will not change; without a commit, the path itself. */
 export function pinned(path: string, commit: number | null): string {
-  return commit === null ? path : `/@${commit}${path}`;
+  if (commit === null) return path;
+  return `/@${commit}${atlasId === null ? '' : `-${atlasId}`}${path}`;
 }
 
 /** The address of a request; parameters that are null, undefined or an empty list are left out. */

@@ -1,14 +1,17 @@
 /** Finding features by words: the server's index where there is one, and the labels that are here where there is none. */
 import uFuzzy from '@leeoniya/ufuzzy';
-import { ApiError, getJson } from './api';
+import { getJson } from './api';
 import { valueAt } from './columns';
+import { app } from './state';
 import type { FeatureStore } from './store';
-import type { SearchHit, SearchResult, SnippetPart } from './types';
+import type { SaeDetail, SearchHit, SearchResult, SnippetPart } from './types';
 
 export interface Found {
   /** 'index' for the server's full-text index, 'labels' for labels matched here. */
   by: 'index' | 'labels';
   corrected: string | null;
+  /** Whether nothing has all words, so that the hits have some of them. */
+  is_any: boolean;
   total: number;
   hits: SearchHit[];
 }
@@ -60,7 +63,7 @@ export function searchLabels(store: FeatureStore, query: string, limit: number):
     if (hits.has(feature)) continue;
     const ranges = place < 0 || !info ? [] : info.ranges[place];
     hits.set(feature, {
-      kind: 'feature',
+      kind: 'features',
       sae: store.sae,
       feature,
       corpus: null,
@@ -70,7 +73,7 @@ export function searchLabels(store: FeatureStore, query: string, limit: number):
       snippet: snippetOf(texts[index], ranges),
     });
   }
-  return { by: 'labels', corrected: null, total: hits.size, hits: [...hits.values()].slice(0, limit) };
+  return { by: 'labels', corrected: null, is_any: false, total: hits.size, hits: [...hits.values()].slice(0, limit) };
 }
 
 /** A number that is typed is a feature. */
@@ -79,24 +82,30 @@ export function featureOf(query: string, n: number): number | null {
   return match && Number(match[1]) < n ? Number(match[1]) : null;
 }
 
-/** Errors that mean that the atlas has no index, not that something failed. */
-const WITHOUT_INDEX = new Set(['not-found', 'missing-analysis', 'missing-artifact', 'not-analyzed', 'no-index']);
+export interface Asked {
+  sae: string | null;
+  store: FeatureStore | null;
+  /** Whether the atlas has an index, where that is not for the SAE on show to say. */
+  hasIndex?: boolean;
+  limit: number;
+}
+
+/** Whether the server can search for an SAE: asking without an index is an error. */
+export function hasIndex(detail: SaeDetail | null): boolean {
+  return detail?.analyses.some(({ name, state }) => name.startsWith('search') && state === 'current') ?? false;
+}
 
 /** Ask the server's index; where the atlas has none, match the labels of the SAE on show. */
-export async function search(
-  query: string,
-  about: { sae: string | null; store: FeatureStore | null; limit: number },
-  signal?: AbortSignal,
-): Promise<Found> {
-  try {
+export async function search(query: string, about: Asked, signal?: AbortSignal): Promise<Found> {
+  if (about.hasIndex ?? hasIndex(app.getState().detail)) {
     const answer = await getJson<SearchResult>('/search', { q: query, sae: about.sae, limit: about.limit }, signal);
-    return { by: 'index', corrected: answer.corrected, total: answer.total, hits: answer.hits };
-  } catch (error) {
-    if (!(error instanceof ApiError) || !(WITHOUT_INDEX.has(error.kind) || error.status === 404)) throw error;
-    if (!about.store) return { by: 'labels', corrected: null, total: 0, hits: [] };
-    await about.store.load(LABEL_COLUMNS.filter((name) => isKnown(about.store!, name)));
-    return searchLabels(about.store, query, about.limit);
+    const { corrected, is_any, total, hits } = answer;
+    return { by: 'index', corrected, is_any, total, hits };
   }
+  const { store } = about;
+  if (!store) return { by: 'labels', corrected: null, is_any: false, total: 0, hits: [] };
+  await store.load(LABEL_COLUMNS.filter((name) => isKnown(store, name)));
+  return searchLabels(store, query, about.limit);
 }
 
 function isKnown(store: FeatureStore, name: string): boolean {

@@ -1,5 +1,5 @@
 /** What happens when an SAE is opened: its detail and columns are fetched, and the view follows every change. */
-import { getJson, postJson, segment, isAborted, type ApiError } from './api';
+import { getJson, nameAtlas, postJson, segment, isAborted, type ApiError } from './api';
 import { app, patch, type AppState, type Filter, type Selection } from './state';
 import { FeatureStore, isOfLabels } from './store';
 import { decodeState, MOST_IDS, type Shared } from './url';
@@ -51,6 +51,7 @@ export class Session {
   readonly #ends: (() => void)[] = [];
   #viewer: Viewer | null = null;
   #opening: AbortController | null = null;
+  #health: Promise<void> | null = null;
 
   constructor(report: Report) {
     this.#report = report;
@@ -68,9 +69,15 @@ export class Session {
   }
 
   /** Ask which commit is the newest, and whether labels may be written. */
-  async checkHealth(): Promise<void> {
+  checkHealth(): Promise<void> {
+    this.#health = this.#ask();
+    return this.#health;
+  }
+
+  async #ask(): Promise<void> {
     try {
       const health = await getJson<Health>('/health');
+      nameAtlas(health.atlas_id);
       const { commit } = app.getState();
       patch({ newestCommit: health.commit, commit: commit ?? health.commit, readOnly: health.read_only });
     } catch (error) {
@@ -98,6 +105,7 @@ export class Session {
     this.#opening = opening;
     this.#viewer = null;
     patch({ sae, detail: null, store: null, view: null, hover: null });
+    await (this.#health ?? this.checkHealth());
     const detail = await getJson<SaeDetail>(`/saes/${segment(sae)}`, {}, opening.signal);
     if (opening.signal.aborted) return;
     this.#start(sae, detail);

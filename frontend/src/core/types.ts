@@ -26,6 +26,7 @@ export interface Health {
   status: string;
   version: string;
   commit: number;
+  atlas_id: string;
   read_only: boolean;
   token_required: boolean;
   uptime_seconds: number;
@@ -67,7 +68,7 @@ export interface ProjectionInfo {
   name: string;
   dimensions: number;
   source: string;
-  quality: Record<string, number | null> | null;
+  quality: Record<string, number | null>[] | null;
 }
 
 export interface SaeDetail extends SaeSummary {
@@ -90,8 +91,9 @@ export interface SaeDetail extends SaeSummary {
 export interface Label {
   id: string;
   at: string;
+  action: 'label' | 'retract';
   by: string;
-  source: string;
+  source: string | null;
   feature?: number | null;
   features?: number[] | null;
   n_features: number;
@@ -115,8 +117,8 @@ export interface LabelNew {
   confidence?: number | null;
   source?: string;
   action?: 'label' | 'retract';
+  supersedes?: string[];
   features?: number[];
-  set?: string;
 }
 
 export interface LabelHistory {
@@ -182,7 +184,7 @@ export interface Breakdown {
 export interface MissingPart {
   part: string;
   analysis: string | null;
-  state: string;
+  state: string | null;
   reason: string;
 }
 
@@ -198,7 +200,7 @@ export interface FeatureBundle {
   stats: Record<string, Scalar> | null;
   columns: Record<string, Scalar>;
   histograms: { linear: HistogramInfo; log: HistogramInfo } | null;
-  examples: { top: Example[]; quantiles: Example[]; random: Example[] } | null;
+  examples: { top: Example[] | null; quantiles: Example[] | null; random: Example[] | null } | null;
   tokens: Record<string, Scalar>[] | null;
   ngrams: Record<string, Scalar>[] | null;
   breakdowns: Breakdown[];
@@ -215,10 +217,10 @@ export interface FeatureBundle {
       }[]
     | null;
   effects: { promoted: TokenEffect[]; suppressed: TokenEffect[] } | null;
-  clusters: { name: string; cluster: number | null; terms: string[]; size: number }[];
+  clusters: { name: string; cluster: number | null; path?: string | null; terms: string[]; size: number }[];
   explanations: { set: string; explainer: string | null; method: string | null; text: string | null }[];
   labels: { current: Label[]; n_history: number };
-  is_dead: boolean;
+  is_dead: boolean | null;
   missing: MissingPart[];
 }
 
@@ -245,7 +247,7 @@ export interface SnippetPart {
 }
 
 export interface SearchHit {
-  kind: 'feature' | 'document';
+  kind: 'features' | 'documents';
   sae: string | null;
   feature: number | null;
   corpus: string | null;
@@ -256,10 +258,13 @@ export interface SearchHit {
 }
 
 export interface SearchResult {
+  commit: number;
   query: string;
   corrected: string | null;
+  is_any: boolean;
   total: number;
   hits: SearchHit[];
+  missing: { kind: 'features' | 'documents'; name: string; reason: string }[];
 }
 
 export interface StoredSet {

@@ -1,5 +1,5 @@
 /** The table of all features, with filters at its left, and the map or one feature at its right. */
-import { lazy, Suspense, useEffect, useMemo, useState, type ComponentType } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
 import { FilterRail } from '../../ui/filters/FilterRail';
 import { Chips } from '../../ui/filters/Chips';
 import { useReady } from '../../ui/ready';
@@ -13,8 +13,7 @@ import { Download } from './Download';
 import styles from './explore.module.css';
 
 const Drawer = lazy(() => import('../../ui/drawer/Drawer'));
-const maps = import.meta.glob<{ MapPane: ComponentType }>('../map/MapPane.tsx');
-const MapPane = lazy(() => maps['../map/MapPane.tsx']!().then((module) => ({ default: module.MapPane })));
+const MapPane = lazy(() => import('../map/MapPane').then((module) => ({ default: module.MapPane })));
 
 const RAIL = 'saeatlas.rail';
 const MAP = 'saeatlas.map-beside';
@@ -132,7 +131,7 @@ export default function Explore() {
               first={<FeatureTable />}
               second={
                 <Suspense fallback={<p className="page-wait">Loading the map …</p>}>
-                  <MapPane />
+                  <MapPane sae={sae ?? ''} />
                 </Suspense>
               }
             />

@@ -64,7 +64,7 @@ function Stats({ bundle }: { bundle: FeatureBundle }) {
 }
 
 function Examples({ bundle }: { bundle: FeatureBundle }) {
-  const examples = bundle.examples?.top.slice(0, N_EXAMPLES) ?? [];
+  const examples = bundle.examples?.top?.slice(0, N_EXAMPLES) ?? [];
   if (!examples.length) return null;
   const reach = Math.max(...examples.map(({ value }) => value));
   return (

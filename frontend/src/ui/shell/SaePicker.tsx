@@ -21,7 +21,12 @@ function Card({ detail }: { detail: SaeDetail }) {
         {statedFacts(detail.identity)
           .filter(([name]) => name !== 'name' && name !== 'width')
           .map(([name, value]) => (
-            <Fact key={name} name={name} value={scalarText(value)} />
+            <Fact
+              key={name}
+              name={name.replaceAll('_', ' ')}
+              value={shortened(scalarText(value))}
+              title={scalarText(value)}
+            />
           ))}
         <Fact
           name="features"
@@ -32,7 +37,7 @@ function Card({ detail }: { detail: SaeDetail }) {
         <Fact name="documents" value={scalarText(detail.n_documents)} />
         <Fact name="labelled" value={scalarText(detail.n_labelled)} />
         <Fact name="explained" value={scalarText(detail.n_explained)} />
-        <Fact name="digest" value={detail.identity_digest.slice(0, 16)} />
+        <Fact name="digest" value={shortened(detail.identity_digest)} />
       </dl>
       {lines.length ? (
         <>
@@ -49,6 +54,11 @@ function Card({ detail }: { detail: SaeDetail }) {
       <Missing detail={detail} />
     </section>
   );
+}
+
+/** Digests are recognised by their beginning. */
+function shortened(text: string): string {
+  return /^[0-9a-f]{40,}$/.test(text) ? text.slice(0, 16) : text;
 }
 
 function Fact({ name, value, title = value }: { name: string; value: string; title?: string }) {

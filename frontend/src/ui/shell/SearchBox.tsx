@@ -1,13 +1,15 @@
 /** Search over features and documents: words, or the number of a feature. */
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { report } from '../../core/messages';
-import { featureOf, search, type Found } from '../../core/search';
+import { featureOf, hasIndex, search, type Found } from '../../core/search';
 import { app, select } from '../../core/state';
-import type { SearchHit } from '../../core/types';
+import { segment } from '../../core/api';
+import type { SaeDetail, SaeList, SearchHit } from '../../core/types';
 import { pathTo } from '../../core/url';
 import { count } from '../../plots/numbers';
 import { go } from '../Go';
 import { useApp } from '../useApp';
+import { useJson } from '../useJson';
 import { useCommands } from '../useCommands';
 import styles from './search.module.css';
 
@@ -20,19 +22,29 @@ function numberHit(query: string): SearchHit | null {
   const feature = detail ? featureOf(query, detail.n_features) : null;
   if (sae === null || feature === null) return null;
   const snippet = [{ text: `Feature ${feature}`, is_match: true }];
-  return { kind: 'feature', sae, feature, corpus: null, document: null, score: 1, where: 'number', snippet };
+  return { kind: 'features', sae, feature, corpus: null, document: null, score: 1, where: 'number', snippet };
+}
+
+/** Whether the server can search: the SAE on show says so, and at the start the first SAE does. */
+function useHasIndex(): boolean {
+  const detail = useApp((state) => state.detail);
+  const { data } = useJson<SaeList>(detail ? null : '/saes');
+  const first = data?.saes[0]?.name ?? null;
+  const { data: ofFirst } = useJson<SaeDetail>(detail || first === null ? null : `/saes/${segment(first)}`);
+  return hasIndex(detail ?? ofFirst);
 }
 
 function useSearch(query: string): { found: Found | null; isLoading: boolean } {
   const [found, setFound] = useState<{ query: string; found: Found } | null>(null);
   const sae = useApp((state) => state.sae);
   const store = useApp((state) => state.store);
+  const isIndexed = useHasIndex();
   useEffect(() => {
     const text = query.trim();
     if (!text) return;
     const giveUp = new AbortController();
     const timer = setTimeout(() => {
-      search(text, { sae, store, limit: LIMIT }, giveUp.signal)
+      search(text, { sae, store, hasIndex: isIndexed, limit: LIMIT }, giveUp.signal)
         .then((answer) => giveUp.signal.aborted || setFound({ query, found: answer }))
         .catch((error: unknown) => giveUp.signal.aborted || report(error));
     }, DELAY);
@@ -40,7 +52,7 @@ function useSearch(query: string): { found: Found | null; isLoading: boolean } {
       clearTimeout(timer);
       giveUp.abort();
     };
-  }, [query, sae, store]);
+  }, [query, sae, store, isIndexed]);
   const isHere = found?.query === query;
   return { found: isHere ? found.found : null, isLoading: query.trim() !== '' && !isHere };
 }
@@ -56,7 +68,9 @@ function follow(hit: SearchHit): void {
 function Hit({ hit }: { hit: SearchHit }) {
   return (
     <>
-      <span className={styles.what}>{hit.feature === null ? 'document' : `${hit.feature}`}</span>
+      <span className={styles.what} dir="auto" title={hit.document ?? undefined}>
+        {hit.feature === null ? hit.document : hit.feature}
+      </span>
       <span className={styles.text} dir="auto">
         {hit.snippet.map((part, index) => (part.is_match ? <mark key={index}>{part.text}</mark> : part.text))}
       </span>
@@ -66,7 +80,12 @@ function Hit({ hit }: { hit: SearchHit }) {
 }
 
 function foundText(found: Found): string {
-  const by = found.by === 'labels' ? ', labels only: there is no search index' : '';
+  const by =
+    found.by === 'labels'
+      ? ', in labels and explanations only: there is no index'
+      : found.is_any
+        ? ', none with all words'
+        : '';
   return `${count(found.total)} found${found.total > LIMIT ? `, the first ${LIMIT} shown` : ''}${by}`;
 }
 

@@ -6,6 +6,7 @@ import { followState } from '../../core/history';
 import { report } from '../../core/messages';
 import { app } from '../../core/state';
 import { pathTo } from '../../core/url';
+import type {} from '../../pages/map/handle';
 import { Go, go } from '../Go';
 import { session } from '../session';
 import { followTheme, nextTheme } from '../theme';
@@ -28,6 +29,8 @@ function useLife(): void {
     const ends = [followTheme(), followState((shared) => session.apply(shared).catch(report))];
     addEventListener('keydown', onKey);
     void session.checkHealth();
+    // For tests and for whoever opens the console: what the state is, and never a way to change it.
+    (window.__app ??= {}).state = app.getState;
     return () => {
       removeEventListener('keydown', onKey);
       for (const end of ends) end();
