@@ -184,7 +184,7 @@ _Feature = Annotated[Feature, Depends(_feature)]
 def _asked(
     request: Request,
     *,
-    limit: Annotated[int | None, Query(description="Lines at most: the strongest.", ge=1)] = None,
+    limit: Annotated[int | None, Query(description="Lines at most: the strongest.", ge=1, le=MAX_ID)] = None,
     sample_frac: Annotated[
         float | None, Query(description="Share of the documents to draw, before the limit.", gt=0, le=1)
     ] = None,
