@@ -90,17 +90,38 @@ export function fly(pose: Pose, [toRight, upwards, ahead]: Vec3): Pose {
   return { ...pose, target: along(along(along(pose.target, right, toRight), [0, 1, 0], upwards), back, -ahead) };
 }
 
-/** The pose from the same side that shows a whole box, with a margin. */
-export function fit(pose: Pose, { low, high }: Box, aspect: number, margin = 1.06): Pose {
-  const target: Vec3 = [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, (low[2] + high[2]) / 2];
+/**
+ * The pose from the same side that shows all points of `lists` (three numbers each), with a margin around them: the
+ * nearest one there is, as each side of what is seen is a plane, and the farthest points towards each plane are known.
+ */
+export function fit(pose: Pose, lists: readonly Float32Array[], aspect: number, margin = 1.06): Pose {
   const { right, up, back } = axesOf(pose);
-  let distance = NEAREST * 50;
-  for (let corner = 0; corner < 8; corner++) {
-    const at: Vec3 = [0, 1, 2].map((d) => ((corner >> d) & 1 ? high[d] : low[d]) - target[d]) as unknown as Vec3;
-    const side = Math.max(Math.abs(dot(at, right)) / aspect, Math.abs(dot(at, up)));
-    distance = Math.max(distance, dot(at, back) + (margin * side) / TAN);
-  }
-  return { ...pose, target, distance: Math.min(FARTHEST, distance) };
+  const [wide, high] = [(TAN * aspect) / margin, TAN / margin];
+  const reach = { right: -Infinity, left: -Infinity, up: -Infinity, down: -Infinity };
+  let [near, far] = [-Infinity, Infinity];
+  for (const places of lists)
+    for (let i = 0; i < places.length; i += 3) {
+      const [x, y, z] = [places[i], places[i + 1], places[i + 2]];
+      if (Number.isNaN(x)) continue;
+      const across = x * right[0] + y * right[1] + z * right[2];
+      const above = x * up[0] + y * up[1] + z * up[2];
+      const nearer = x * back[0] + y * back[1] + z * back[2];
+      reach.right = Math.max(reach.right, across + nearer * wide);
+      reach.left = Math.max(reach.left, -across + nearer * wide);
+      reach.up = Math.max(reach.up, above + nearer * high);
+      reach.down = Math.max(reach.down, -above + nearer * high);
+      near = Math.max(near, nearer);
+      far = Math.min(far, nearer);
+    }
+  if (!(near >= far)) return { ...START };
+  const eye = Math.max((reach.right + reach.left) / (2 * wide), (reach.up + reach.down) / (2 * high));
+  const middle = (near + far) / 2;
+  const target = along(
+    along(along([0, 0, 0], right, (reach.right - reach.left) / 2), up, (reach.up - reach.down) / 2),
+    back,
+    middle,
+  );
+  return { ...pose, target, distance: Math.min(FARTHEST, Math.max(NEAREST * 50, eye - middle)) };
 }
 
 /** `share` of the way between two poses; distances change by equal ratios. */

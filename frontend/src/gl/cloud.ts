@@ -8,6 +8,8 @@ import {
   NormalBlending,
   Points,
   ShaderMaterial,
+  Sphere,
+  Vector3,
   type IUniform,
 } from 'three';
 import { Kind } from './kinds';
@@ -59,6 +61,8 @@ export class PointCloud {
       geometry.setAttribute('aSize', this.#size);
       geometry.setIndex(new BufferAttribute(new Uint32Array(n), 1).setUsage(DynamicDrawUsage));
       geometry.setDrawRange(0, 0);
+      // Else three.js works one out, for which NaN, the place of features that have none, is an error.
+      geometry.boundingSphere = new Sphere(new Vector3(), 1);
     }
     this.ground = new Points(this.#geometries[0], this.#materials[0]);
     this.points = new Points(this.#geometries[1], this.#materials[1]);

@@ -1,5 +1,14 @@
 /** The edges that are drawn, on the graphics card. */
-import { BufferAttribute, BufferGeometry, Color, GLSL3, LineSegments, ShaderMaterial } from 'three';
+import {
+  BufferAttribute,
+  BufferGeometry,
+  Color,
+  GLSL3,
+  LineSegments,
+  ShaderMaterial,
+  Sphere,
+  Vector3,
+} from 'three';
 import type { Graph } from './edges';
 import { EDGE_FRAGMENT, EDGE_VERTEX } from './shaders';
 
@@ -50,6 +59,7 @@ export class EdgeLines {
     this.#geometry = new BufferGeometry();
     this.#geometry.setAttribute('position', new BufferAttribute(places, 3));
     this.#geometry.setAttribute('aStrength', new BufferAttribute(strengths, 1));
+    this.#geometry.boundingSphere = new Sphere(new Vector3(), 1);
     this.object.geometry = this.#geometry;
     this.#material.uniforms.uAlpha.value = this.n > 20_000 ? 0.16 : this.n > 2000 ? 0.32 : 0.7;
   }

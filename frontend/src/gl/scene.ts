@@ -1,5 +1,5 @@
 /** The map: clouds of features on a canvas, what is written over them, and what people do with them. */
-import { around, arrange, boxOf, type Arranged, type Arrangement, type Cloud } from './arrange';
+import { arrange, type Arranged, type Arrangement, type Cloud } from './arrange';
 import {
   dolly,
   fit,
@@ -38,7 +38,8 @@ export interface SceneTold {
   hover(spot: Spot | null, at: Point): void;
   click(spot: Spot | null, withShift: boolean): void;
   open(spot: Spot): void;
-  lasso(found: readonly number[][], withShift: boolean): void;
+  /** A shape was drawn: for each layer the features in it. */
+  lasso(found: readonly number[][], tool: Tool, withShift: boolean): void;
   step(direction: Direction): void;
   enter(): void;
   /** The view came to rest; null where it shows everything, as at first. */
@@ -74,6 +75,7 @@ export class MapScene {
   };
   #rings: { spot: Spot; isStrong: boolean }[] = [];
   #shape: readonly Point[] = [];
+  #inset = 0;
   #pointer: Point | null = null;
   #pointerFrame = 0;
   /** The pose that shows everything, while that is what is shown. */
@@ -125,10 +127,27 @@ export class MapScene {
     else this.#showAll();
   }
 
+  /** The pose that shows these points in the part of the view that nothing else covers. */
+  #fitted(side: Pose, places: readonly Float32Array[], margin: number): Pose {
+    const free = this.#width - this.#inset;
+    const pose = fit(side, places, free / this.#height, margin);
+    return pan(pose, -this.#inset / 2, 0, this.#height);
+  }
+
+  /** Pixels at the right that are covered by something else, such as a legend. */
+  setInset(inset: number): void {
+    const before = this.#inset;
+    this.#inset = this.#width > 4 * inset ? inset : 0;
+    if (this.#inset !== before && this.view.pose === this.#whole) this.#showAll();
+  }
+
   #showAll(isSmooth = false): void {
     const side: Pose = this.isFlat ? { ...START } : { ...START, yaw: 0.5, pitch: 0.32 };
-    const box = around(this.#layers.map((layer) => layer.box));
-    this.#whole = fit(side, box, this.#aspect, this.isFlat ? 1.06 : 0.92);
+    this.#whole = this.#fitted(
+      side,
+      this.#layers.map((layer) => layer.places),
+      this.isFlat ? 1.05 : 1.02,
+    );
     if (isSmooth) this.view.flyTo(this.#whole);
     else this.view.move(this.#whole);
   }
@@ -187,7 +206,7 @@ export class MapScene {
     if (!spots) return this.#showAll(true);
     const places = spots.map((spot) => this.#placeOf(spot)).filter((place) => place !== null);
     if (!places.length) return;
-    const pose = fit(this.view.pose, boxOf(Float32Array.from(places.flat())).box, this.#aspect, 1.25);
+    const pose = this.#fitted(this.view.pose, [Float32Array.from(places.flat())], 1.25);
     this.view.flyTo({ ...pose, distance: Math.max(pose.distance, 0.22) });
   }
 
@@ -343,7 +362,7 @@ export class MapScene {
       const cloud = this.#stage.clouds[layer];
       return inside(shape, seen, (i) => cloud.isShown(i));
     });
-    this.#told.lasso(found, withShift);
+    this.#told.lasso(found, this.controls.tool, withShift);
   }
 
   #projector(): Projector {

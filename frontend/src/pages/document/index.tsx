@@ -1,18 +1,18 @@
 /** A document on its own page: all its rows, with the features that fire in it. */
 
 import { useState } from 'react';
-import { useParams } from 'wouter';
 
 import { useReady } from '../../ui/ready';
 import { Section } from '../../ui/section/Section';
 import { useApp } from '../../ui/useApp';
+import { usePath } from '../../ui/usePath';
 import styles from './document.module.css';
 import { DocumentPanel } from './DocumentPanel';
 import type { DocumentText } from './layers';
 import { useSaeOfCorpus } from './saeOfCorpus';
 
 export default function DocumentPage() {
-  const { corpus = '', document = '' } = useParams();
+  const [, corpus = '', , document = ''] = usePath();
   const open = useApp((state) => state.sae);
   const { saes, chosen, choose } = useSaeOfCorpus(corpus, open);
   const [view, setView] = useState<DocumentText | null>(null);

@@ -1,7 +1,6 @@
 /** The feature page: everything that is known of one feature, and the ways to the others. */
 
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
-import { useParams } from 'wouter';
 
 import { identityLine } from '../../core/export';
 import type { FeatureBundle } from '../../core/types';
@@ -14,6 +13,7 @@ import { useReady } from '../../ui/ready';
 import { Absent, Section, Skeleton } from '../../ui/section/Section';
 import { useApp } from '../../ui/useApp';
 import { useCommands } from '../../ui/useCommands';
+import { usePath } from '../../ui/usePath';
 import { DocumentDialog } from '../document/DocumentDialog';
 import { Activations } from './Activations';
 import { Breakdowns } from './Breakdowns';
@@ -29,7 +29,7 @@ import { Columns, Statistics } from './Statistics';
 import { Tokens } from './Tokens';
 
 export default function FeaturePage() {
-  const { sae = '', id = '' } = useParams();
+  const [, sae = '', , id = ''] = usePath();
   const feature = /^\d+$/.test(id) ? Number(id) : null;
   if (feature === null) {
     return (

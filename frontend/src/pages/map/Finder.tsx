@@ -52,7 +52,7 @@ export function Finder({ controller }: { controller: MapController }) {
         type="search"
         value={query}
         placeholder="words"
-        size={12}
+        size={8}
         title="Marks features by the words of their labels and tokens; Enter selects them"
         onChange={(event) => setQuery(event.target.value)}
         onKeyDown={(event) => {

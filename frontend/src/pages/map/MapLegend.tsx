@@ -1,4 +1,5 @@
 /** Which colour and size mean what; a category filters on click. */
+import { useEffect } from 'react';
 import { useStore } from 'zustand';
 import { MISSING, scaleGradient } from '../../core/palette';
 import { putFilter, removeFilter, type Filter } from '../../core/state';
@@ -9,11 +10,16 @@ import { currentGround } from './inks';
 import type { CategoryItem, CategoryScale, NumberScale } from './paint';
 import styles from './map.module.css';
 
+/** Pixels that the legend covers at the right. */
+const WIDTH = 224;
+
 export function MapLegend({ controller }: { controller: MapController }) {
   const scale = useStore(controller.store, (state) => state.scale);
   const sizing = useStore(controller.store, (state) => state.sizing);
   const size = sizing ? <SizeLegend scale={sizing.scale} /> : null;
-  if (scale.kind === 'plain' && !size) return null;
+  const isEmpty = scale.kind === 'plain' && !size;
+  useEffect(() => controller.scene.setInset(isEmpty ? 0 : WIDTH), [controller, isEmpty]);
+  if (isEmpty) return null;
   return (
     <aside className={styles.legend} aria-label="Legend">
       {scale.kind === 'number' ? <NumberLegend scale={scale} /> : null}
@@ -155,8 +161,9 @@ function Row({ item, isOn, isOff, isRing = false, toggle }: RowProps) {
   const face = (
     <>
       <span className={styles.swatch} style={mark} />
-      <span className={`${styles.itemText} ellipsis`} dir="auto" title={label}>
-        {label}
+      <span className={`${styles.itemText} ellipsis`} title={label}>
+        {label === item.text ? null : `${item.name} · `}
+        <bdi>{item.text}</bdi>
       </span>
       <span className="muted">{count(item.count)}</span>
     </>

@@ -121,7 +121,11 @@ export async function colouringOf(
   }
   const categories = columns.map((column) => (column?.type === 'category' ? column : null));
   const colours = await userColours(by);
-  return { scale: categoryScale(by, categories, ground, { colours }), columns: categories, reason: null };
+  return {
+    scale: categoryScale(by, categories, ground, { colours, areOwn: colours !== undefined }),
+    columns: categories,
+    reason: null,
+  };
 }
 
 function valuesOf(column: NumberColumn | null): NumberColumn['values'] | null {

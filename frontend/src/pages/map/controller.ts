@@ -14,7 +14,7 @@ import type { NamedPlace } from '../../gl/names';
 import type { MapScene, SceneTold, Spot } from '../../gl/scene';
 import { clusteringsOf, colourFor, colouringOf, namesOf, sizingOf, type Colouring, type Sizing } from './colouring';
 import { currentGround, inksOf } from './inks';
-import { clusteringFor, clusterText, MapData, type Layer } from './load';
+import { clusteringFor, clusterNames, MapData, type Layer } from './load';
 import { lookOf, sizesOf, type Scale } from './paint';
 
 export interface Tip {
@@ -126,7 +126,7 @@ export class MapController {
       hover: (spot, at) => this.#hover(spot, at[0], at[1]),
       click: (spot, withShift) => this.#click(spot, withShift),
       open: (spot) => this.#open(this.#saeOf(spot), spot.feature),
-      lasso: (found, withShift) => this.#lasso(found, withShift),
+      lasso: (found, tool, withShift) => this.#lasso(found, tool, withShift),
       step: (direction) => this.#step(direction),
       enter: () => this.#enter(),
       rest: (camera) => this.#rest(camera),
@@ -274,10 +274,11 @@ export class MapController {
       if (!clustering) return [];
       const members: number[][] = clustering.clusters.map(() => []);
       clustering.column.codes.forEach((code, feature) => code >= 0 && members[code].push(feature));
+      const names = clusterNames(clustering.clusters);
       return clustering.clusters.flatMap((cluster, code) => {
         const feature = anchorOf(layers[layer].places, members[code]);
-        if (feature < 0 || !cluster.terms.length) return [];
-        return [{ key: `${layer}/${code}`, text: clusterText(cluster, 2), layer, feature, priority: cluster.size }];
+        if (feature < 0 || !names[code]) return [];
+        return [{ key: `${layer}/${code}`, text: names[code], layer, feature, priority: cluster.size }];
       });
     });
     this.#nameOf = nameOf;
@@ -380,14 +381,14 @@ export class MapController {
     else setFocus(spot.feature);
   }
 
-  #lasso(found: readonly number[][], withShift: boolean): void {
+  #lasso(found: readonly number[][], tool: Tool, withShift: boolean): void {
     const { sae, selection } = app.getState();
     const { layers } = this.store.getState();
     const layer = layers.findIndex((each) => each.sae === sae);
     const ids = found[layer] ?? [];
     const n_others = found.reduce((sum, list, i) => sum + (i === layer ? 0 : list.length), 0);
     const all = withShift && selection ? [...selection.ids, ...ids] : ids;
-    if (all.length) select(all, withShift && selection ? selection.name : 'Lasso');
+    if (all.length) select(all, withShift && selection ? selection.name : tool === 'lasso' ? 'Lasso' : 'Box');
     const others = n_others ? `; ${n_others} of other SAEs are not, as a selection is of one SAE` : '';
     announce(`${ids.length} features of ${sae} selected${others}`);
   }

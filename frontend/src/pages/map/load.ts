@@ -155,3 +155,17 @@ async function fetchClustering(detail: SaeDetail, name: string): Promise<Cluster
 export function clusterText(cluster: Cluster, most = 3): string {
   return cluster.terms.length ? cluster.terms.slice(0, most).join(', ') : `cluster ${cluster.path ?? cluster.cluster}`;
 }
+
+/**
+ * Names of clusters for the map, two words each: words that more than a quarter of the clusters share tell nothing and
+ * are passed over where there are others. Empty for a cluster without words.
+ */
+export function clusterNames(clusters: readonly Cluster[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { terms } of clusters) for (const term of new Set(terms)) counts.set(term, (counts.get(term) ?? 0) + 1);
+  const most = Math.max(2, clusters.length / 4);
+  return clusters.map(({ terms }) => {
+    const telling = terms.filter((term) => counts.get(term)! <= most);
+    return [...telling, ...terms.filter((term) => !telling.includes(term))].slice(0, 2).join(', ');
+  });
+}

@@ -84,7 +84,7 @@ export function categoryScale(
   column: string,
   columns: readonly (CategoryColumn | null)[],
   ground: Ground,
-  told: { texts?: ReadonlyMap<string, string>; colours?: ReadonlyMap<string, string> } = {},
+  told: { texts?: ReadonlyMap<string, string>; colours?: ReadonlyMap<string, string>; areOwn?: boolean } = {},
 ): CategoryScale {
   const counts = new Map<string, number>();
   let n_missing = 0;
@@ -104,7 +104,7 @@ export function categoryScale(
     count,
     colour: told.colours?.get(name) ?? categoryColour(index, ground),
   }));
-  return { kind: 'category', column, items, n_missing, repeats: items.length > N_CATEGORIES && !told.colours };
+  return { kind: 'category', column, items, n_missing, repeats: items.length > N_CATEGORIES && !told.areOwn };
 }
 
 export interface LookOptions {

@@ -1,7 +1,6 @@
 /** Two features beside each other, with the exact numbers of what they have in common. */
 
 import { useMemo } from 'react';
-import { useParams } from 'wouter';
 
 import { segment } from '../../core/api';
 import { identityLine } from '../../core/export';
@@ -14,6 +13,7 @@ import { useReady } from '../../ui/ready';
 import { Absent, Section, Skeleton } from '../../ui/section/Section';
 import { useApp } from '../../ui/useApp';
 import { useJson } from '../../ui/useJson';
+import { usePath } from '../../ui/usePath';
 import { featurePath } from '../feature/Header';
 import { pairPath } from '../feature/Relations';
 import { measuresOf, type FeaturePair } from './measures';
@@ -23,7 +23,7 @@ import { SharedDocuments, SharedTokens } from './Shared';
 import { Side } from './Side';
 
 export default function PairPage() {
-  const { sae = '', a = '', b = '' } = useParams();
+  const [, sae = '', , a = '', b = ''] = usePath();
   const path = `/saes/${segment(sae)}/pairs/${segment(a)}/${segment(b)}`;
   const { data, error } = useJson<FeaturePair>(path);
   useReady('pair', data !== null || error !== null);
