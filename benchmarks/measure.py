@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["Timing", "command", "drop_cache", "interleave", "machine", "size_of"]
+__all__ = ["Timing", "command", "drop_cache", "interleave", "machine", "resident", "size_of"]
 
 Timing = dict[str, float]
 
@@ -57,7 +57,7 @@ def command(arguments: Sequence[str | Path]) -> tuple[float, float]:
     def watch() -> None:
         nonlocal peak
         while not done.wait(0.05):
-            peak = max(peak, sum(map(_resident, _family(process.pid))))
+            peak = max(peak, sum(map(resident, _family(process.pid))))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -83,7 +83,7 @@ def _family(pid: int) -> list[int]:
     return family
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """Proportional share of memory, so that pages shared by processes count once; shared mappings included."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
