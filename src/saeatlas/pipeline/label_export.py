@@ -85,7 +85,8 @@ def _tsv(saes: Sequence[SAE], names: Mapping[str, str]) -> tuple[bytes, int]:
 def _table(saes: Sequence[SAE], names: Mapping[str, str], delimiter: str) -> tuple[bytes, int]:
     lines = []
     for sae in saes:
-        for line in sae.labels.current.to_pylist():
+        # The oldest of a feature first: what is imported later is newer.
+        for line in sorted(sae.labels.current.to_pylist(), key=lambda line: (line["feature"], line["id"])):
             tags = json.dumps(line["tags"], ensure_ascii=False) if line["tags"] else None
             line |= {"sae": names.get(sae.name, sae.name), "tags": tags}
             lines.append([line[column] for column in _COLUMNS])

@@ -114,8 +114,11 @@ def time_of(value: object, place: str) -> str | None:
             raise SourceError(f"{place} has a time out of range: {value!r:.60}") from error
     if not isinstance(value, str) or len(value) > 60:
         return None
+    text = value.strip()
     try:
-        return _utc(datetime.fromisoformat(value.strip()))
+        found = datetime.fromisoformat(text)
+        # A time as we write it stays to the last digit.
+        return text if text.endswith("Z") else _utc(found)
     except (ValueError, OverflowError):
         return None
 
