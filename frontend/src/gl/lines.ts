@@ -1,14 +1,5 @@
 /** The edges that are drawn, on the graphics card. */
-import {
-  BufferAttribute,
-  BufferGeometry,
-  Color,
-  GLSL3,
-  LineSegments,
-  ShaderMaterial,
-  Sphere,
-  Vector3,
-} from 'three';
+import { BufferAttribute, BufferGeometry, Color, GLSL3, LineSegments, ShaderMaterial, Sphere, Vector3 } from 'three';
 import type { Graph } from './edges';
 import { EDGE_FRAGMENT, EDGE_VERTEX } from './shaders';
 
