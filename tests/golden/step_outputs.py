@@ -10,8 +10,10 @@ It refuses to record another output under the same version: artifacts that users
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -183,6 +185,10 @@ def _parts(store: Store, path: str, digits: int | None) -> dict[str, str]:
                 array = name.removesuffix("/zarr.json")
                 reader = ArrayReader(store, f"{path}/{array}")
                 found[array] = [str(reader.dtype), list(reader.shape), reader.read(0, reader.shape[0]).tolist()]
+        elif name.endswith(".sqlite"):
+            with closing(sqlite3.connect(":memory:")) as index:
+                index.deserialize(store.get(f"{path}/{name}"))
+                found[name] = index.execute("select word, n from words order by word").fetchall()
         elif name.endswith(".json"):
             found[name] = json.loads(store.get(f"{path}/{name}"))
     return {part: digest_bytes(canonical_json(_rounded(value, digits or 0)))[:16] for part, value in found.items()}
