@@ -1,23 +1,37 @@
 /** Values of columns as the table shows them: as many digits as tell them apart, and no more. */
-import type { Column } from './columns';
+import type { Column, NumberColumn } from './columns';
 
 const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
-/** A number in at most eight characters or so. */
-export function shortNumber(value: number): string {
+/** A number in some eight characters; of more than three significant digits where asked. */
+export function shortNumber(value: number, digits = 3): string {
   if (Number.isNaN(value)) return '';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return WHOLE.format(value).replace('-', '−');
   const text =
     size >= 1e6 || size < 1e-3
-      ? value.toExponential(2).replace('e+', 'e')
-      : size >= 1000
-        ? value.toFixed(0)
-        : size >= 100
-          ? value.toFixed(1)
-          : value.toPrecision(3);
+      ? value.toExponential(digits - 1).replace('e+', 'e')
+      : value.toFixed(Math.max(size >= 1000 ? 0 : size >= 100 ? 1 : 0, digits - 1 - Math.floor(Math.log10(size))));
   return text.replaceAll('-', '−');
+}
+
+const digitsOfColumn = new WeakMap<NumberColumn, number>();
+
+/** Significant digits that tell the values of a column apart: three, and more where all of them are nearly equal. */
+export function digitsFor(column: NumberColumn): number {
+  const known = digitsOfColumn.get(column);
+  if (known !== undefined) return known;
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of column.values) {
+    if (!Number.isFinite(value)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  const spread = (high - low) / Math.max(Math.abs(low), Math.abs(high));
+  const digits = spread > 0 && spread < 0.1 ? Math.min(6, 3 + Math.floor(-Math.log10(spread))) : 3;
+  digitsOfColumn.set(column, digits);
+  return digits;
 }
 
 /** Numbers of a cluster or a feature are names, and have no separators. */
@@ -25,7 +39,7 @@ export function cellText(column: Column, feature: number): string | null {
   if (column.type === 'number') {
     const value = column.values[feature];
     if (Number.isNaN(value)) return null;
-    return column.name === 'feature' || isIdColumn(column.name) ? String(value) : shortNumber(value);
+    return column.name === 'feature' || isIdColumn(column.name) ? String(value) : shortNumber(value, digitsFor(column));
   }
   if (column.type === 'category') return column.codes[feature] < 0 ? null : column.names[column.codes[feature]];
   return column.at(feature);

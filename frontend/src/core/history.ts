@@ -22,7 +22,7 @@ const SHARED = [
 ] as const satisfies readonly (keyof Shared)[];
 
 /** What moves all the time and is no step to go back to. */
-const QUIET: readonly string[] = ['camera'];
+const QUIET: ReadonlySet<keyof Shared> = new Set(['camera']);
 
 export function sharedOf(state: AppState): Shared {
   return Object.fromEntries(SHARED.map((key) => [key, state[key]])) as unknown as Shared;
@@ -37,7 +37,7 @@ export function linkTo(path: string): string {
 /** Follow the state until the answer is called; `apply` is told what an address that was gone back to holds. */
 export function followState(apply: (shared: Shared) => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let changed = new Set<string>();
+  let loud = new Set<keyof Shared>();
   let last = { keys: '', at: -Infinity };
   let isApplying = false;
 
@@ -45,21 +45,24 @@ export function followState(apply: (shared: Shared) => void): () => void {
     timer = undefined;
     const query = encodeState(sharedOf(app.getState()), new URLSearchParams(location.search)).toString();
     const url = location.pathname + (query ? `?${query}` : '') + location.hash;
-    const loud = [...changed].filter((key) => !QUIET.includes(key)).sort();
-    changed = new Set();
+    const keys = [...loud].sort().join();
+    loud = new Set();
     if (url === location.pathname + location.search + location.hash) return;
-    const keys = loud.join();
     const now = performance.now();
     const isSame = keys === last.keys && now - last.at < GESTURE;
     last = { keys, at: now };
-    if (loud.length && !isSame) history.pushState(null, '', url);
+    if (keys && !isSame) history.pushState(null, '', url);
     else history.replaceState(null, '', url);
   };
 
   const unsubscribe = app.subscribe((state, before) => {
     if (isApplying) return;
-    for (const key of SHARED) if (state[key] !== before[key]) changed.add(key);
-    if (changed.size && timer === undefined) timer = setTimeout(write, DELAY);
+    const changed = SHARED.filter((key) => state[key] !== before[key]);
+    if (!changed.length) return;
+    // What an SAE brings along when it is opened is no step of the reader.
+    const isOpening = state.store !== before.store || state.sae !== before.sae;
+    if (!isOpening) for (const key of changed) if (!QUIET.has(key)) loud.add(key);
+    timer ??= setTimeout(write, DELAY);
   });
 
   const onBack = () => {

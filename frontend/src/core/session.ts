@@ -74,6 +74,11 @@ export class Session {
     return this.#health;
   }
 
+  /** What the server said about itself last; it is asked if it never was. */
+  knowHealth(): Promise<void> {
+    return this.#health ?? this.checkHealth();
+  }
+
   async #ask(): Promise<void> {
     try {
       const health = await getJson<Health>('/health');
@@ -105,7 +110,7 @@ export class Session {
     this.#opening = opening;
     this.#viewer = null;
     patch({ sae, detail: null, store: null, view: null, hover: null });
-    await (this.#health ?? this.checkHealth());
+    await this.knowHealth();
     const detail = await getJson<SaeDetail>(`/saes/${segment(sae)}`, {}, opening.signal);
     if (opening.signal.aborted) return;
     this.#start(sae, detail);

@@ -11,9 +11,11 @@ interface BoundInputProps {
   filter: RangeFilter | null;
   /** What stands there while the bound is open. */
   open: number;
+  /** Significant digits that tell the values apart. */
+  digits: number;
 }
 
-export function BoundInput({ name, side, filter, open }: BoundInputProps) {
+export function BoundInput({ name, side, filter, open, digits }: BoundInputProps) {
   const bound = filter?.[side] ?? null;
   const [text, setText] = useState('');
   const [isWrong, setWrong] = useState(false);
@@ -33,7 +35,7 @@ export function BoundInput({ name, side, filter, open }: BoundInputProps) {
       className={styles.bound}
       aria-label={`${side === 'low' ? 'Smallest' : 'Largest'} ${name}, as a number`}
       aria-invalid={isWrong || undefined}
-      placeholder={shortNumber(open)}
+      placeholder={shortNumber(open, digits)}
       value={text}
       onChange={(event) => setText(event.target.value)}
       onBlur={commit}

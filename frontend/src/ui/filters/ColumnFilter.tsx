@@ -1,6 +1,7 @@
 /** The filter of one column: a range with its histogram, categories, or words; and what becomes of missing values. */
 import { useEffect } from 'react';
 import type { Column } from '../../core/columns';
+import { digitsFor } from '../../core/format';
 import { report } from '../../core/messages';
 import { removeFilter } from '../../core/state';
 import { useApp } from '../useApp';
@@ -45,7 +46,9 @@ export function ColumnFilter({ name }: { name: string }) {
       {!column ? <p className="muted">Loading …</p> : null}
       {column?.type === 'text' ? <WordsFilter column={column} /> : null}
       {bins?.scale === 'each' ? <CategoryFilter name={name} bins={bins} /> : null}
-      {bins && bins.scale !== 'each' ? <RangeHistogram name={name} bins={bins} /> : null}
+      {column?.type === 'number' && bins && bins.scale !== 'each' ? (
+        <RangeHistogram name={name} bins={bins} digits={digitsFor(column)} />
+      ) : null}
     </section>
   );
 }

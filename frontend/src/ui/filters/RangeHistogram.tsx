@@ -120,7 +120,7 @@ function useDrag(bins: Bins, filter: RangeFilter | null, onMove: (side: Side, po
   };
 }
 
-export function RangeHistogram({ name, bins }: { name: string; bins: Bins }) {
+export function RangeHistogram({ name, bins, digits }: { name: string; bins: Bins; digits: number }) {
   const filter = useFilter('range', name);
   const counts = useCounts(bins, `range:${name}`);
   const move = (side: Side, position: number) => {
@@ -167,14 +167,14 @@ export function RangeHistogram({ name, bins }: { name: string; bins: Bins }) {
       </div>
       {isEmpty ? null : (
         <div className={styles.ends}>
-          <BoundInput name={name} side="low" filter={filter} open={bins.hasZero ? 0 : bins.low} />
+          <BoundInput name={name} side="low" filter={filter} open={bins.hasZero ? 0 : bins.low} digits={digits} />
           <span
             className="muted"
             title={`${count(bins.codes.length - n_missing)} features have a value; bars are drawn by the square root of their count`}
           >
             {bins.scale === 'log' ? 'log' : ''}
           </span>
-          <BoundInput name={name} side="high" filter={filter} open={bins.high} />
+          <BoundInput name={name} side="high" filter={filter} open={bins.high} digits={digits} />
         </div>
       )}
     </>

@@ -1,11 +1,12 @@
 /** Search over features and documents: words, or the number of a feature. */
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useLocation } from 'wouter';
 import { report } from '../../core/messages';
 import { featureOf, hasIndex, search, type Found } from '../../core/search';
 import { app, select } from '../../core/state';
 import { segment } from '../../core/api';
 import type { SaeDetail, SaeList, SearchHit } from '../../core/types';
-import { pathTo } from '../../core/url';
+import { pathTo, saeOf } from '../../core/url';
 import { count } from '../../plots/numbers';
 import { go } from '../Go';
 import { useApp } from '../useApp';
@@ -28,9 +29,11 @@ function numberHit(query: string): SearchHit | null {
 /** Whether the server can search: the SAE on show says so, and at the start the first SAE does. */
 function useHasIndex(): boolean {
   const detail = useApp((state) => state.detail);
-  const { data } = useJson<SaeList>(detail ? null : '/saes');
+  const [path] = useLocation();
+  const isStart = saeOf(path) === null;
+  const { data } = useJson<SaeList>(isStart ? '/saes' : null);
   const first = data?.saes[0]?.name ?? null;
-  const { data: ofFirst } = useJson<SaeDetail>(detail || first === null ? null : `/saes/${segment(first)}`);
+  const { data: ofFirst } = useJson<SaeDetail>(isStart && first !== null ? `/saes/${segment(first)}` : null);
   return hasIndex(detail ?? ofFirst);
 }
 

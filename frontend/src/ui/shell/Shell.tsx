@@ -28,7 +28,7 @@ function useLife(): void {
     };
     const ends = [followTheme(), followState((shared) => session.apply(shared).catch(report))];
     addEventListener('keydown', onKey);
-    void session.checkHealth();
+    void session.knowHealth();
     // For tests and for whoever opens the console: what the state is, and never a way to change it.
     (window.__app ??= {}).state = app.getState;
     return () => {

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { numberColumn, textColumn } from '../src/core/columns';
+import { cellText, isIdColumn, roundedBound, shortNumber } from '../src/core/format';
+
+describe('numbers in cells', () => {
+  it.each([
+    [0, '0'],
+    [1234567, '1,234,567'],
+    [-3, '−3'],
+    [0.5, '0.500'],
+    [12.3456, '12.3'],
+    [123.456, '123.5'],
+    [1234.56, '1235'],
+    [1e-5, '1.00e−5'],
+    [-1.5e9, '−1.50e9'],
+    [Infinity, '∞'],
+    [Number.NaN, ''],
+  ])('%d is %s', (value, text) => expect(shortNumber(value)).toBe(text));
+
+  it('have more digits where all values are nearly equal', () => {
+    const column = numberColumn('norm', Float64Array.from([0.999, 1.001, Number.NaN]));
+    expect([0, 1, 2].map((feature) => cellText(column, feature))).toEqual(['0.99900', '1.0010', null]);
+  });
+
+  it('of ids have no separators', () => {
+    const column = numberColumn('clusters.ward_90', Float64Array.from([12345]));
+    expect(cellText(column, 0)).toBe('12345');
+    expect(isIdColumn('clusters.hdbscan_probability')).toBe(false);
+  });
+
+  it('that are missing are nothing, in every kind of column', () => {
+    const column = textColumn('t', ['a', null, 'a', 'a', 'a']);
+    expect([cellText(column, 0), cellText(column, 1)]).toEqual(['a', null]);
+  });
+});
+
+describe('a dragged bound', () => {
+  it('has the digits that its step needs', () => {
+    expect(roundedBound(1.23456, 0.01)).toBe(1.23);
+    expect(roundedBound(1234.56, 10)).toBe(1235);
+    expect(roundedBound(1.23456, 0)).toBe(1.23456);
+  });
+});
