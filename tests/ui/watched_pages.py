@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
 __all__ = ["Pages", "Watch"]
 
@@ -22,23 +22,29 @@ class Watch:
     found: list[str] = field(default_factory=list)
     """Console errors and warnings, exceptions that nobody caught, and requests that left the machine."""
     allows_refusals: bool = False
-    """Whether the test asks for what is not there: the browser writes every 4xx answer into its console."""
+    """Whether the test asks for what is not there, so that the server refuses it."""
 
     def attach(self, page: Page) -> None:
         """Watch a page."""
         page.on("console", self._said)
         page.on("pageerror", lambda error: self._note(f"exception: {error}"))
         page.on("request", self._asked)
+        page.on("response", self._answered)
         page.on("requestfailed", self._failed)
 
     def _said(self, message: ConsoleMessage) -> None:
-        refusal = self.allows_refusals and message.text.startswith("Failed to load resource")
-        if message.type in {"error", "warning"} and not refusal and "GPU stall" not in message.text:
+        # What was refused is noted with its address below; that software draws slowly is no news.
+        is_known = message.text.startswith("Failed to load resource") or "GPU stall" in message.text
+        if message.type in {"error", "warning"} and not is_known:
             self._note(f"console {message.type}: {message.text}")
 
     def _asked(self, request: Request) -> None:
         if not request.url.startswith((self.address, "data:", "blob:")):
             self._note(f"request to another machine: {request.url}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= (500 if self.allows_refusals else 400):
+            self._note(f"status {response.status}: {response.url}")
 
     def _failed(self, request: Request) -> None:
         # A page that is left while it loads gives up what it asked for.
