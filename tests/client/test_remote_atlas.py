@@ -110,14 +110,6 @@ def test_nouns_say_what_they_are(served: SimpleNamespace) -> None:
     assert "10 documents" in repr(sae.corpus)
 
 
-def test_texts_of_examples_are_those_of_the_tokens(served: SimpleNamespace) -> None:
-    for here, there in zip(
-        served.here.sae().feature(3).examples(n=3), served.there.sae().feature(3).examples(n=3), strict=True
-    ):
-        assert there.text == "".join(token.string for token in here.tokens)
-        assert [token.is_active for token in there.tokens] == [token.is_active for token in here.tokens]
-
-
 def test_documents_are_found_by_id_and_by_index(served: SimpleNamespace) -> None:
     corpus = served.there.corpus()
     assert corpus.document("doc-002")["rows"] == corpus.document(2)["rows"]

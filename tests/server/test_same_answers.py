@@ -331,6 +331,13 @@ def test_object_is_the_same_in_json_python_and_client(served: SimpleNamespace, n
     check_known(known, case.there(served.there))
 
 
+@pytest.mark.parametrize("question", [{}, {"pick": "random", "seed": 7}, {"pick": "quantiles", "n": 2}, {"low": 1.0}])
+def test_examples_of_the_client_are_those_of_python(served: SimpleNamespace, question: dict[str, Any]) -> None:
+    for feature in (0, 3, 63):
+        here, there = (atlas.sae().feature(feature).examples(**question) for atlas in (served.here, served.there))
+        assert here == there
+
+
 @pytest.mark.parametrize("where", [[], WHERE])
 def test_groups_are_the_same(served: SimpleNamespace, where: list[dict[str, object]]) -> None:
     there = served.there.sae().groups("stats.n_active", [2, 10], where=where)

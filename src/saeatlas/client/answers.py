@@ -51,36 +51,20 @@ def breakdown_of(sae: str, feature: int, found: dict[str, Any]) -> Breakdown:
 
 
 def example_of(feature: int, found: dict[str, Any]) -> Example:
-    """Return a row in its context.
-
-    Where the answer does not hold the text of the document, the strings of the tokens stand for it, and
-    `is_natural_text` says so.
-    """
-    n = len(found["tokens"])
-    first = found["first_position"]
-    starts, ends = (found.get(name) or [None] * n for name in ("starts", "ends"))
+    """Return a row in its context, from an answer that has its texts."""
+    text = found["text"] or {"before": None, "active": None, "after": None, "spans": None}
+    spans = text["spans"] or [(None, None)] * len(found["tokens"])
+    lines = zip(found["tokens"], found["values"], found["visible"], spans, strict=True)
     tokens = tuple(
-        ContextToken(string, first + index, value, start, end, visible)
-        for index, (string, value, start, end, visible) in enumerate(
-            zip(found["tokens"], found["values"], starts, ends, found["visible"], strict=True)
-        )
+        ContextToken(string, found["first_position"] + index, value, start, end, visible)
+        for index, (string, value, visible, (start, end)) in enumerate(lines)
     )
-    facts = {name: found[name] for name in _names(Example) if name in found and name != "tokens"}
-    if "text_before" not in found:
-        facts |= _joined(tokens, found["position"] - first)
-    return Example(feature=feature, tokens=tokens, **facts)
-
-
-def _joined(tokens: tuple[ContextToken, ...], active: int) -> dict[str, Any]:
-    if not tokens:
-        return {**dict.fromkeys(("text_before", "text_active", "text_after")), "is_natural_text": False}
-    strings = [token.string for token in tokens]
-    return {
-        "text_before": "".join(strings[:active]),
-        "text_active": strings[active],
-        "text_after": "".join(strings[active + 1 :]),
-        "is_natural_text": False,
-    }
+    return Example(
+        feature=feature,
+        tokens=tokens,
+        **{f"text_{part}": text[part] for part in ("before", "active", "after")},
+        **{name: found[name] for name in _names(Example) if name in found and name != "tokens"},
+    )
 
 
 def _names(cls: type) -> list[str]:

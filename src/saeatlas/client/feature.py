@@ -95,9 +95,8 @@ class RemoteFeature:
         high: float | None = None,
     ) -> list[Example]:
         """Show rows where the feature is active, in their contexts; see `saeatlas.Feature.examples`."""
-        found = self._get(
-            "examples", pick=pick, n=n, before=before, after=after, seed=seed, strata=strata, low=low, high=high
-        )
+        span = {"before": before, "after": after, "texts": True}
+        found = self._get("examples", pick=pick, n=n, seed=seed, strata=strata, low=low, high=high, **span)
         return [example_of(self.id, one) for one in found["examples"]]
 
     def top_tokens(self, n: int = 20) -> pa.Table:
