@@ -98,7 +98,7 @@ class Guard:
         if length > self.settings.max_url_bytes:
             return _Refusal(414, f"The address has {length:,} bytes, at most {self.settings.max_url_bytes:,} are read")
         if self._in_flight >= _MAX_IN_FLIGHT:
-            return _Refusal(503, f"{self._in_flight} requests are being answered", "Ask again in a moment.", "busy")
+            return _Refusal(503, f"{self._in_flight} requests are being answered", "Ask again in a moment.")
         return (
             self._host_refusal(headers)
             or self._origin_refusal(scope, headers)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from saeatlas.errors import SaeatlasError
 
-__all__ = ["PROBLEM", "PROBLEMS", "CatchUnexpected", "Problem", "add_problem_handlers", "problem"]
+__all__ = ["HTTP_KINDS", "PROBLEM", "PROBLEMS", "CatchUnexpected", "Problem", "add_problem_handlers", "problem"]
 
 PROBLEM = "application/problem+json"
 _SHOWN = 200
@@ -36,10 +36,10 @@ _KINDS = {
     415: "unsupported-media-type",
     421: "foreign-host",
     422: "invalid-input",
-    501: "missing-extra",
-    503: "storage-error",
+    503: "busy",
 }
-"""Kinds of what HTTP itself refuses."""
+HTTP_KINDS = frozenset(_KINDS.values())
+"""Kinds of what HTTP itself refuses; all others are in `saeatlas.errors.KINDS`."""
 
 
 class Problem(BaseModel):
@@ -145,8 +145,21 @@ def _known(request: Request, error: Exception) -> Response:
         raise error
     if error.http_status >= 500:
         _log.error("%s in %s: %s", error.kind, _escaped(request.url.path), _escaped(error.message))
-    notes = tuple(note for note in getattr(error, "__notes__", ()) if "Traceback" not in note)
-    return problem(request.url.path, error.http_status, error.message, kind=error.kind, hint=error.hint, notes=notes)
+
+    def told(text: str) -> str:
+        # Where the atlas lies is the business of this machine.
+        url: str = request.app.state.live.store.url
+        return text.replace(f"'{url}'", "the atlas").replace(url, "the atlas")
+
+    notes = tuple(told(note) for note in getattr(error, "__notes__", ()) if "Traceback" not in note)
+    return problem(
+        request.url.path,
+        error.http_status,
+        told(error.message),
+        kind=error.kind,
+        hint=told(error.hint),
+        notes=notes,
+    )
 
 
 def _invalid(request: Request, error: Exception) -> Response:

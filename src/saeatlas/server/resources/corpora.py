@@ -53,7 +53,9 @@ def corpus_info(request: Request, corpus: CorpusNow) -> Response:
 def documents(
     request: Request,
     corpus: CorpusNow,
-    columns: Annotated[str | None, Query(description="Columns beside `document`, separated by commas.")] = None,
+    columns: Annotated[
+        str | None, Query(max_length=16_000, description="Columns beside `document`, separated by commas.")
+    ] = None,
     contains: Annotated[str | None, Query(max_length=1000, description="Only where id or metadata has this.")] = None,
     limit: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Lines at most; 1,000 in JSON.")] = None,
     after: Annotated[int | None, Query(ge=0, le=MAX_ID, description="`next` of the page before: an index.")] = None,
@@ -139,9 +141,7 @@ def _ran_on(sae: SAE, corpus: Corpus) -> bool:
     return sae.has_activations and sae.corpus.name == corpus.name
 
 
-def _page(
-    request: Request, corpus: Corpus, columns: list[str] | None, limit: int | None, after: int | None
-) -> Page:
+def _page(request: Request, corpus: Corpus, columns: list[str] | None, limit: int | None, after: int | None) -> Page:
     """Read one page of the documents, whose places are their indices."""
     n = corpus.n_documents
     start = min(n, 0 if after is None else after + 1)
