@@ -154,10 +154,15 @@ def _corrected(query: Query, sources: list[_Source]) -> Query:
         slips = (len(word) > _NO_SLIP) + (len(word) > _ONE_SLIP)
         if not (one.is_correctable and slips) or any(source.has(one.term) for source in sources):
             continue
-        near = sorted(found for source in sources for found in source.near(word, slips))
+        near = [found for source in sources for found in source.near(word, slips)]
         if near:
-            words[word] = near[0][2]
+            words[word] = min(near, key=lambda found: _likelihood(word, *found))[2]
     return query.corrected(words) if words else query
+
+
+def _likelihood(word: str, slips: int, minus_lines: int, other: str) -> tuple[int, bool, int, str]:
+    """Return what is smaller the likelier another word is meant: of near ones, the word without an ending first."""
+    return slips, not word.startswith(other), minus_lines, other
 
 
 def _find(sources: _Sources, query: Query, limit: int, *, is_any: bool) -> Found:
