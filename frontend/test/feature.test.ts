@@ -10,7 +10,15 @@ import {
 } from '../src/pages/document/layers';
 import { byEffect, certaintyText, effectText, levelLines, type BreakdownInfo } from '../src/pages/feature/breakdowns';
 import { anyOther, idFrom, stepsFrom } from '../src/pages/feature/order';
+import { segmentsOf } from '../src/ui/usePath';
 import { groupsOf, isFirst, paramsOf, type Question } from '../src/pages/feature/picks';
+
+describe('names in an address', () => {
+  it.each(['typing:TypedDict', 'a/b', 'a%3Ab', '日本 語', '?#'])('come back as they were: %s', (name) =>
+    expect(segmentsOf(`/c/reviews/d/${encodeURIComponent(name)}`)).toEqual(['c', 'reviews', 'd', name]),
+  );
+  it('stay as they are where they are not encoded', () => expect(segmentsOf('/s/100%/f/1')[1]).toBe('100%'));
+});
 
 const ALL = { low: null, high: null };
 

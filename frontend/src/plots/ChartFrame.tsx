@@ -19,19 +19,21 @@ interface FrameProps {
   readonly title: string;
   /** What was counted, said beside the title and in the picture. */
   readonly n: string;
+  /** What stands beside the title where the page says the rest already. */
+  readonly shown?: string;
   readonly tools?: ReactNode;
   readonly children: (svg: RefObject<SVGSVGElement | null>) => ReactNode;
   /** The section's heading says the same: read it to those who cannot see, show it not twice. */
   readonly isTitleHidden?: boolean;
 }
 
-export function ChartFrame({ title, n, tools, children, isTitleHidden = false }: FrameProps) {
+export function ChartFrame({ title, n, shown, tools, children, isTitleHidden = false }: FrameProps) {
   const svg = useRef<SVGSVGElement>(null);
   return (
     <figure className={styles.frame}>
       <figcaption className={styles.caption}>
         <span className={isTitleHidden ? styles.hidden : styles.title}>{title}</span>
-        <span className={styles.n}>{n}</span>
+        <span className={styles.n}>{shown ?? n}</span>
         <span className={styles.tools}>
           {tools}
           <SaveButtons svg={svg} title={title} n={n} />

@@ -19,13 +19,14 @@ export interface IntervalLine extends IntervalDatum {
 export interface IntervalsProps {
   readonly title: string;
   readonly n: string;
+  readonly shown?: string;
   readonly data: readonly IntervalLine[];
   readonly reference: number | null;
   readonly format: (value: number) => string;
   readonly isTitleHidden?: boolean;
 }
 
-export function Intervals({ title, n, data, reference, format, isTitleHidden }: IntervalsProps) {
+export function Intervals({ title, n, shown, data, reference, format, isTitleHidden }: IntervalsProps) {
   const [box, width] = useWidth(420);
   const labels = Math.min(160, Math.round(width * 0.3));
   const notes = Math.min(110, Math.round(width * 0.26));
@@ -35,7 +36,7 @@ export function Intervals({ title, n, data, reference, format, isTitleHidden }: 
     reference,
   );
   return (
-    <ChartFrame title={title} n={n} isTitleHidden={isTitleHidden}>
+    <ChartFrame title={title} n={n} shown={shown} isTitleHidden={isTitleHidden}>
       {(svg) => (
         <div ref={box} className={styles.box}>
           <svg

@@ -13,7 +13,8 @@ import styles from './document.module.css';
 import { FeatureChooser } from './FeatureChooser';
 import { LAYER_COLOURS, MOST_LAYERS, naturalText, toggled, valuesOf, windowStarts, type DocumentText } from './layers';
 
-const PAGE = 1000;
+/** Rows of one answer; the server gives no more. */
+const PAGE = 5000;
 
 export interface DocumentPanelProps {
   readonly corpus: string;
@@ -29,8 +30,10 @@ export interface DocumentPanelProps {
 export function DocumentPanel(props: DocumentPanelProps) {
   const { corpus, document, sae, feature, position, onView } = props;
   const [start, setStart] = useState(() => Math.floor((position ?? 0) / PAGE) * PAGE);
-  const [chosen, setChosen] = useState<readonly (number | null)[]>(() => (feature === undefined ? [] : [feature]));
+  const [picked, setPicked] = useState<readonly (number | null)[] | null>(feature === undefined ? null : [feature]);
   const { view, error } = useDocument({ corpus, document, sae, start }, onView);
+  // Until somebody chooses, the strongest feature is drawn.
+  const chosen = useMemo(() => picked ?? view?.features?.slice(0, 1).map((each) => each.feature) ?? [], [picked, view]);
   if (error) return <Absent>{error.message}</Absent>;
   if (!view) return <Skeleton lines={14} label="The document is on its way" />;
   return (
@@ -41,7 +44,7 @@ export function DocumentPanel(props: DocumentPanelProps) {
           view={view}
           chosen={chosen}
           isFull={chosen.length >= MOST_LAYERS && !chosen.includes(null)}
-          onToggle={(each) => setChosen((now) => toggled(now, each))}
+          onToggle={(each) => setPicked(toggled(chosen, each))}
         />
       ) : null}
       <Pages view={view} onStart={setStart} />
@@ -63,7 +66,7 @@ function useDocument({ corpus, document, sae, start }: Asked, onView?: (view: Do
   useEffect(() => {
     const asking = new AbortController();
     const path = `/corpora/${segment(corpus)}/documents/${segment(document)}`;
-    getJson<DocumentText>(path, { sae, start, stop: start + PAGE }, asking.signal).then(
+    getJson<DocumentText>(path, { sae, start }, asking.signal).then(
       (answer) => {
         setView(answer);
         setError(null);

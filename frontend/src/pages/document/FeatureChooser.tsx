@@ -41,12 +41,8 @@ export function FeatureChooser({ view, chosen, isFull, onToggle }: FeatureChoose
                 type="checkbox"
                 checked={place >= 0}
                 disabled={place < 0 && isFull}
+                style={{ accentColor: LAYER_COLOURS[Math.max(0, place)] }}
                 onChange={() => onToggle(feature)}
-              />
-              <span
-                aria-hidden="true"
-                className={styles.dot}
-                style={{ backgroundColor: place >= 0 ? LAYER_COLOURS[place] : 'transparent' }}
               />
               {feature} {text ? <bdi className={styles.said}>{text}</bdi> : null}
               <span className={styles.max}>{n ? number(max) : 'silent here'}</span>

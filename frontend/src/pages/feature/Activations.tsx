@@ -5,6 +5,7 @@ import { useCallback, useState } from 'react';
 import type { FeatureBundle } from '../../core/types';
 import { Histogram } from '../../plots/Histogram';
 import type { Brush } from '../../plots/histogram';
+import { count } from '../../plots/numbers';
 import { Absent, Section } from '../../ui/section/Section';
 import { Examples } from './Examples';
 import type { Range } from './picks';
@@ -33,10 +34,20 @@ export function Activations({ bundle, reasons, onDocument }: ActivationsProps) {
     setBrush(next);
     setRange(values);
   }, []);
+  if (bundle.is_dead) {
+    return (
+      <Section title="Activation values">
+        <Absent>
+          It is active at none of the {count(bundle.basis?.n_rows)} rows: there is nothing to draw, and there are no
+          examples.
+        </Absent>
+      </Section>
+    );
+  }
   return (
     <>
       <Section title="Activation values">
-        {histograms && histograms.linear.n_active > 0 ? (
+        {histograms ? (
           <Histogram
             title="Active values"
             isTitleHidden
@@ -51,7 +62,7 @@ export function Activations({ bundle, reasons, onDocument }: ActivationsProps) {
             onBrush={changeBrush}
           />
         ) : (
-          <Absent>{histograms ? 'It is active at no row: there is nothing to draw.' : reasons.histograms}</Absent>
+          <Absent>{reasons.histograms}</Absent>
         )}
       </Section>
       <Examples

@@ -36,13 +36,14 @@ function Levels({ breakdown }: { breakdown: BreakdownInfo }) {
   const { lines, nLeftOut, overall } = levelLines(breakdown);
   const effect = breakdown.effect === null ? '' : `${effectText(breakdown)}, ${certaintyText(breakdown)}; `;
   const missing = breakdown.n_missing ? `, ${count(breakdown.n_missing)} more without a value` : '';
-  const n = `${effect}share of ${plural(breakdown.n_documents, 'document')} in which it fires${missing}`;
+  const documents = `share of ${plural(breakdown.n_documents, 'document')} in which it fires${missing}`;
   return (
     <>
       <Intervals
         title={`Share of documents by ${breakdown.column}`}
         isTitleHidden
-        n={n}
+        n={`${effect}${documents}`}
+        shown={documents}
         data={lines}
         reference={overall}
         format={(value) => percent(value)}

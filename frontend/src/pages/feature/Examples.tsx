@@ -12,7 +12,7 @@ import { ExampleCard } from './ExampleCard';
 import styles from './feature.module.css';
 import {
   CONTEXT,
-  FIRST_N,
+  SHOWN_N,
   groupsOf,
   isFirst,
   MOST_N,
@@ -33,7 +33,7 @@ export interface ExamplesProps {
 
 export function Examples({ bundle, reason, range, onPoint, onDocument }: ExamplesProps) {
   const [pick, setPick] = useState<Pick>('top');
-  const [sizes, setSizes] = useState(FIRST_N);
+  const [sizes, setSizes] = useState(SHOWN_N);
   const n = sizes[pick];
   const [context, setContext] = useState(CONTEXT);
   const [seed, setSeed] = useState(0);
@@ -129,7 +129,7 @@ function useExamples(bundle: FeatureBundle, question: Question): { examples: Exa
   }, [bundle, question, first]);
   // What was asked before stays until the answer is here, but only for the same kind of pick.
   const last = answer && answer.to.pick === question.pick ? answer.examples : null;
-  return { examples: first ?? last, error };
+  return { examples: first ? first.slice(0, question.n) : last, error };
 }
 
 function Tabs({ pick, onPick }: { pick: Pick; onPick: (pick: Pick) => void }) {

@@ -26,6 +26,8 @@ export interface Question {
   readonly range: Range;
 }
 
+/** How many of each kind are shown before anyone asks for more. */
+export const SHOWN_N: Readonly<Record<Pick, number>> = { top: 10, quantiles: 20, random: 10 };
 /** What the page's first request brings of each kind. */
 export const FIRST_N: Readonly<Record<Pick, number>> = { top: 20, quantiles: 20, random: 10 };
 export const MOST_N = 100;
@@ -35,7 +37,8 @@ export const STRATA = 4;
 /** Whether a question is the one that the page's first request answered. */
 export function isFirst(question: Question): boolean {
   const { pick, n, seed, context, range } = question;
-  return n === FIRST_N[pick] && seed === 0 && context === CONTEXT && range.low === null && range.high === null;
+  const isThere = pick === 'quantiles' ? n === FIRST_N.quantiles : n <= FIRST_N[pick];
+  return isThere && seed === 0 && context === CONTEXT && range.low === null && range.high === null;
 }
 
 /** The parameters of a question; `n` with quantiles is that of each part. */

@@ -62,32 +62,36 @@ function Pair({ pair }: { pair: FeaturePair }) {
         <Side sae={pair.sae} side={pair.b} />
       </div>
       <div className={styles.together}>
-        <Section title="Together" note={pair.n_rows === null ? undefined : `over all ${plural(pair.n_rows, 'row')}`}>
-          <dl className={styles.measures}>
-            {measuresOf(pair).map((measure) => (
-              <div key={measure.name}>
-                <dt>{measure.name}</dt>
-                <dd>{measure.value}</dd>
-                <dd className={styles.about}>{measure.about}</dd>
-              </div>
-            ))}
-          </dl>
-        </Section>
-        <Section title="Values where both are active">
-          {pair.joint && pair.n_both ? (
-            <Joint
-              title="Joint values"
-              n={`${plural(pair.n_both, 'row')}; darker cells hold more, on a log scale`}
-              data={{ x_edges: pair.joint.edges_a, y_edges: pair.joint.edges_b, counts: pair.joint.counts }}
-              xName={`feature ${pair.a.feature}`}
-              yName={`feature ${pair.b.feature}`}
-            />
-          ) : (
-            <Absent>They are active together at no row.</Absent>
-          )}
-        </Section>
-        <SharedTokens pair={pair} />
-        <SharedDocuments pair={pair} />
+        <div className={styles.stack}>
+          <Section title="Together" note={pair.n_rows === null ? undefined : `over all ${plural(pair.n_rows, 'row')}`}>
+            <dl className={styles.measures}>
+              {measuresOf(pair).map((measure) => (
+                <div key={measure.name}>
+                  <dt>{measure.name}</dt>
+                  <dd>{measure.value}</dd>
+                  <dd className={styles.about}>{measure.about}</dd>
+                </div>
+              ))}
+            </dl>
+          </Section>
+          <SharedTokens pair={pair} />
+        </div>
+        <div className={styles.stack}>
+          <Section title="Values where both are active">
+            {pair.joint && pair.n_both ? (
+              <Joint
+                title="Joint values"
+                n={`${plural(pair.n_both, 'row')}; darker cells hold more, on a log scale`}
+                data={{ x_edges: pair.joint.edges_a, y_edges: pair.joint.edges_b, counts: pair.joint.counts }}
+                xName={`feature ${pair.a.feature}`}
+                yName={`feature ${pair.b.feature}`}
+              />
+            ) : (
+              <Absent>They are active together at no row.</Absent>
+            )}
+          </Section>
+          <SharedDocuments pair={pair} />
+        </div>
       </div>
       <PairExamples pair={pair} />
       <p className={styles.basis}>

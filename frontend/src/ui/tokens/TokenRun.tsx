@@ -61,6 +61,7 @@ const NO_OVERLAYS: readonly Overlay[] = [];
 
 export const TokenRun = memo(function TokenRun(props: TokenRunProps) {
   const { label, tokens, values, layout = 'line', overlays = NO_OVERLAYS, onPoint } = props;
+  const names = [layout === 'document' ? styles.document : styles.run, overlays.length ? styles.layered : ''];
   const box = useRef<HTMLDivElement>(null);
   const tip = useId();
   const [pointed, setPointed] = useState<Pointed | null>(null);
@@ -87,8 +88,8 @@ export const TokenRun = memo(function TokenRun(props: TokenRunProps) {
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- arrow keys read its tokens
         tabIndex={0}
         dir={baseDirection(tokens)}
-        className={layout === 'document' ? styles.document : styles.run}
-        style={{ '--layers': Math.max(0, overlays.length) } as CSSProperties}
+        className={names.join(' ').trim()}
+        style={{ '--layers': overlays.length } as CSSProperties}
         onKeyDown={press}
         onBlur={() => pointed && point(null)}
         onPointerOver={(event) => {
@@ -136,22 +137,45 @@ function runsOf(props: TokenRunProps): ReactNode {
   const isSpaced = !props.gaps && areWordPieces(tokens);
   const base = baseDirection(tokens);
   return directionRuns(tokens).map((run) => {
+    const isOwn = run.direction === base;
     const inner = [];
     for (let index = run.start; index < run.stop; index += 1) {
-      inner.push(<Token key={index} index={index} isSpaced={isSpaced} {...props} />);
+      const isFirst = !isOwn && index === run.start;
+      inner.push(<Token key={index} index={index} isSpaced={isSpaced} isLed={isFirst} {...props} />);
     }
-    return run.direction === base ? (
-      <Fragment key={run.start}>{inner}</Fragment>
-    ) : (
-      <span key={run.start} dir={run.direction}>
-        {inner}
-      </span>
+    if (isOwn) return <Fragment key={run.start}>{inner}</Fragment>;
+    // What parts a phrase from the text before it stands in the text's direction, not at the phrase's other end.
+    return (
+      <Fragment key={run.start}>
+        {withoutControls(props.gaps?.[run.start])}
+        {isSpaced && run.start > 0 && !pieceOf(tokens[run.start]).isContinued ? ' ' : spaceBefore(tokens[run.start])}
+        <span dir={run.direction}>{inner}</span>
+      </Fragment>
     );
   });
 }
 
-function Token({ index, isSpaced, ...props }: TokenRunProps & { index: number; isSpaced: boolean }) {
-  const token = props.tokens[index];
+/** Text without the characters that turn the writing around them. */
+function withoutControls(text: string | undefined): string | undefined {
+  return text?.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
+}
+
+/** The spaces that a token begins with; none where it is nothing else. */
+function spaceBefore(token: string): string {
+  return /^( +)[^ ]/.exec(token)?.[1] ?? '';
+}
+
+interface TokenProps extends TokenRunProps {
+  readonly index: number;
+  /** Whether spaces stand between the tokens that are part of none. */
+  readonly isSpaced: boolean;
+  /** Whether what stands before it is drawn already. */
+  readonly isLed: boolean;
+}
+
+function Token({ index, isSpaced, isLed, ...props }: TokenProps) {
+  const whole = props.tokens[index];
+  const token = isLed ? whole.slice(spaceBefore(whole).length) : whole;
   const position = props.firstPosition + index;
   const piece = isSpaced ? pieceOf(token) : { text: token, isContinued: true };
   const shade = shadeOf(props.values[index], props.reach);
@@ -161,12 +185,10 @@ function Token({ index, isSpaced, ...props }: TokenRunProps & { index: number; i
   if (index === props.active) names.push(styles.active);
   const style: Record<string, string | number> = {};
   if (shade.sign !== 'none') style['--s'] = Number(shade.strength.toFixed(3));
-  const lines = linesUnder(props.overlays ?? NO_OVERLAYS, index);
-  if (lines) style.boxShadow = lines;
   return (
     <>
-      {!piece.isContinued && index > 0 ? ' ' : null}
-      {props.gaps?.[index]}
+      {!isLed && !piece.isContinued && index > 0 ? ' ' : null}
+      {isLed ? null : withoutControls(props.gaps?.[index])}
       {props.windowStarts?.has(position) && position > 0 ? (
         <span className={styles.window} title={`A window of the model begins here, at position ${position}`} />
       ) : null}
@@ -174,7 +196,7 @@ function Token({ index, isSpaced, ...props }: TokenRunProps & { index: number; i
         data-i={index}
         className={names.join(' ')}
         dir={isMixed(token) ? 'auto' : undefined}
-        style={style as CSSProperties}
+        style={{ ...style, ...linesUnder(props.overlays ?? NO_OVERLAYS, index) } as CSSProperties}
       >
         {shownParts(piece.text).map((part, place) =>
           part.isSign ? (
@@ -191,18 +213,24 @@ function Token({ index, isSpaced, ...props }: TokenRunProps & { index: number; i
   );
 }
 
-/** Lines under a token, one for each overlay that is active there; each has its own height, so that they compare. */
-function linesUnder(overlays: readonly Overlay[], index: number): string {
-  return overlays
-    .flatMap((overlay, layer) => {
-      const shade = shadeOf(overlay.values[index], overlay.reach);
-      if (shade.sign === 'none') return [];
-      const strength = Math.round(35 + 65 * shade.strength);
-      const from = 4 * layer;
-      const colour = `color-mix(in srgb, ${overlay.colour} ${strength}%, transparent)`;
-      return [`0 ${from + 4}px 0 -0.5px ${colour}`];
-    })
-    .join(', ');
+/**
+ * Lines under a token: one for each overlay that is active there, each at its own height, so that the lines of one
+ * feature stand in one row. They are backgrounds, as shadows would fill the rows of features that are silent.
+ */
+function linesUnder(overlays: readonly Overlay[], index: number): CSSProperties | null {
+  const lines = overlays.flatMap((overlay, layer) => {
+    const shade = shadeOf(overlay.values[index], overlay.reach);
+    if (shade.sign === 'none') return [];
+    const strength = Math.round(35 + 65 * shade.strength);
+    const colour = `color-mix(in srgb, ${overlay.colour} ${strength}%, transparent)`;
+    return [{ image: `linear-gradient(${colour}, ${colour})`, up: 4 * (overlays.length - 1 - layer) }];
+  });
+  if (!lines.length) return null;
+  return {
+    backgroundImage: [...lines.map(({ image }) => image), 'var(--ground, none)'].join(', '),
+    backgroundPosition: [...lines.map(({ up }) => `0 calc(100% - ${up}px)`), '0 0'].join(', '),
+    backgroundSize: [...lines.map(() => '100% 3px'), `100% calc(100% - ${4 * overlays.length}px)`].join(', '),
+  };
 }
 
 function Tip({ id, pointed, ...props }: TokenRunProps & { id: string; pointed: Pointed }) {
