@@ -31,7 +31,6 @@ function SaeScope({ children }: { children: ReactNode }) {
       else report(error);
     });
   };
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- opened again only for another SAE
   useEffect(open, [sae]);
   if (failure && failure.sae === sae)
     return (

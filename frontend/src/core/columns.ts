@@ -107,7 +107,10 @@ export function columnsOf(table: Table, n: number): Column[] {
     else {
       const texts = new Array<string | null>(n).fill(null);
       let i = 0;
-      for (const value of column) ((texts[places ? places[i] : i] = textOf(value)), (i += 1));
+      for (const value of column) {
+        texts[places ? places[i] : i] = textOf(value);
+        i += 1;
+      }
       columns.push(textColumn(name, texts));
     }
   });

@@ -34,8 +34,9 @@ export class Viewer {
     const order = new Uint32Array(filtered.n);
     const { mask } = filtered;
     let n = 0;
-    if (all) for (const id of all) ((order[n] = id), (n += mask[id]));
-    else for (let id = 0; id < mask.length; id++) if (mask[id]) order[n++] = id;
+    if (all) {
+      for (const id of all) if (mask[id]) order[n++] = id;
+    } else for (let id = 0; id < mask.length; id++) if (mask[id]) order[n++] = id;
     return { ...filtered, order };
   }
 }

@@ -14,7 +14,7 @@ export function go(to: string, isFresh = false): void {
   navigate(isFresh ? to : linkTo(to));
 }
 
-export function Go({ to, isFresh = false, onClick, ...rest }: GoProps) {
+export function Go({ to, isFresh = false, onClick, children, ...rest }: GoProps) {
   const refresh = (target: HTMLAnchorElement) => {
     target.href = isFresh ? to : linkTo(to);
   };
@@ -32,6 +32,8 @@ export function Go({ to, isFresh = false, onClick, ...rest }: GoProps) {
       onClick={follow}
       onFocus={(event) => refresh(event.currentTarget)}
       onPointerEnter={(event) => refresh(event.currentTarget)}
-    />
+    >
+      {children}
+    </a>
   );
 }

@@ -83,11 +83,11 @@ function SaeCard({ sae }: { sae: SaeSummary }) {
   return (
     <article className={styles.card}>
       <header className={styles.head}>
-        <h2 dir="auto">
+        <h3 dir="auto">
           <Go to={pathTo(sae.name, 'explore')} isFresh>
             {sae.name}
           </Go>
-        </h2>
+        </h3>
         <span className="muted" dir="auto">
           {identityText(sae)}
         </span>
@@ -141,7 +141,7 @@ function Corpora() {
     return <p className="muted">This atlas holds no corpus: SAEs without activations need none.</p>;
   return data.corpora.map((corpus) => (
     <article key={corpus.name} className={styles.card}>
-      <h2 dir="auto">{corpus.name}</h2>
+      <h3 dir="auto">{corpus.name}</h3>
       <p>
         {plural(corpus.n_documents, 'document')}, {plural(corpus.n_rows, 'row')}
         {corpus.has_text ? '' : ', no text'}
@@ -174,7 +174,8 @@ export default function Home() {
   return (
     <main className={`page ${styles.home}`}>
       <Resume />
-      <h1>SAEs</h1>
+      <h1>What this atlas holds</h1>
+      <h2>SAEs</h2>
       {error ? <Failure error={error} /> : null}
       {data?.saes.map((sae) => (
         <SaeCard key={sae.name} sae={sae} />
@@ -185,7 +186,7 @@ export default function Home() {
           <code>saeatlas demo</code> makes a small atlas to look at.
         </p>
       ) : null}
-      <h1>Corpora</h1>
+      <h2>Corpora</h2>
       <Corpora />
     </main>
   );

@@ -27,7 +27,6 @@ export function MissingBar({ name, filter, n, passing, height, isBeside = false 
       disabled={n === 0 && missing === 'keep'}
       onClick={() => putRange(name, filter, { missing: NEXT[missing] })}
       title={`Missing in ${count(n)} features, ${count(passing)} of them pass the other filters: ${WORDS[missing]}. Press to change`}
-      aria-label={`Missing ${name}: ${count(n)} features, ${WORDS[missing]}`}
     >
       <span className={styles.missingCount}>{compact(n)}</span>
       <span
@@ -35,7 +34,14 @@ export function MissingBar({ name, filter, n, passing, height, isBeside = false 
         style={{ height: n ? Math.max(2, Math.min(30, height)) : 0 }}
         aria-hidden="true"
       />
-      <span className={styles.missingText}>missing</span>
+      <span className={styles.missingText}>
+        {' '}
+        missing
+        <span className="visually-hidden">
+          {' '}
+          {name}: {WORDS[missing]}
+        </span>
+      </span>
     </button>
   );
 }

@@ -30,7 +30,10 @@ export function WordsFilter({ column }: { column: TextColumn }) {
   const missing = useMemo(() => {
     const mask = new Uint8Array(n);
     let all = 0;
-    for (let i = 0; i < n; i++) if (column.at(i) === null) ((mask[i] = 1), (all += 1));
+    for (let i = 0; i < n; i++) {
+      mask[i] = +(column.at(i) === null);
+      all += mask[i];
+    }
     return { mask, all };
   }, [column, n]);
   const passing = useMemo(() => {
