@@ -84,6 +84,12 @@ export function dolly(pose: Pose, factor: number, point: readonly [number, numbe
   return { ...pose, target, distance };
 }
 
+/** Look at what is `depth` ahead from the same place, so that coming nearer leads there and not past it. */
+export function aim(pose: Pose, depth: number): Pose {
+  const distance = Math.min(FARTHEST, Math.max(NEAREST, depth));
+  return { ...pose, target: along(eyeOf(pose), axesOf(pose).back, -distance), distance };
+}
+
 /** Fly: move eye and target to the right, upwards and ahead. */
 export function fly(pose: Pose, [toRight, upwards, ahead]: Vec3): Pose {
   const { right, back } = axesOf(pose);

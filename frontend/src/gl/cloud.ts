@@ -9,6 +9,7 @@ import {
   Points,
   ShaderMaterial,
   Sphere,
+  Vector2,
   Vector3,
   type IUniform,
 } from 'three';
@@ -17,7 +18,7 @@ import { POINT_FRAGMENT, POINT_VERTEX } from './shaders';
 
 /** Settings that all clouds share; changing a value changes them all. */
 export type SharedUniforms = Record<
-  'uScale' | 'uLeast' | 'uMost' | 'uPick' | 'uAlpha' | 'uDim' | 'uFog' | 'uGround' | 'uContext' | 'uMark' | 'uFound',
+  'uScale' | 'uLeast' | 'uMost' | 'uPick' | 'uAlpha' | 'uDim' | 'uGround' | 'uContext' | 'uMark' | 'uFound',
   IUniform
 >;
 
@@ -34,6 +35,8 @@ export class PointCloud {
   readonly #look: BufferAttribute;
   readonly #size: BufferAttribute;
   readonly #position: BufferAttribute;
+  readonly #fog = { value: new Vector2() };
+  readonly #solid = { value: 0 };
   n_drawn = 0;
   n_ground = 0;
 
@@ -49,7 +52,7 @@ export class PointCloud {
         glslVersion: GLSL3,
         vertexShader: POINT_VERTEX,
         fragmentShader: POINT_FRAGMENT,
-        uniforms: { ...shared, uFirst: { value: first } },
+        uniforms: { ...shared, uFirst: { value: first }, uFog: this.#fog, uSolid: this.#solid },
         transparent: true,
       });
     this.#materials = [material(), material()];
@@ -113,9 +116,15 @@ export class PointCloud {
 
   /** On flat maps later points cover earlier ones; in space the nearer ones cover the others. */
   setFlat(isFlat: boolean): void {
+    this.#solid.value = isFlat ? 0 : 1;
     this.#materials[1].depthWrite = !isFlat;
     this.#materials[1].depthTest = !isFlat;
     this.#materials[0].depthTest = !isFlat;
+  }
+
+  /** The depths between which points fade into the ground, so that depth is seen; the same twice for none. */
+  setFog(near: number, far: number): void {
+    this.#fog.value.set(near, far);
   }
 
   setPicking(isPicking: boolean): void {

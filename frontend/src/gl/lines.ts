@@ -52,7 +52,7 @@ export class EdgeLines {
     this.#geometry.setAttribute('aStrength', new BufferAttribute(strengths, 1));
     this.#geometry.boundingSphere = new Sphere(new Vector3(), 1);
     this.object.geometry = this.#geometry;
-    this.#material.uniforms.uAlpha.value = this.n > 20_000 ? 0.16 : this.n > 2000 ? 0.32 : 0.7;
+    this.#material.uniforms.uAlpha.value = this.n > 20_000 ? 0.22 : this.n > 2000 ? 0.5 : 0.85;
   }
 
   dispose(): void {

@@ -1,6 +1,7 @@
 /** The map: clouds of features on a canvas, what is written over them, and what people do with them. */
 import { arrange, type Arranged, type Arrangement, type Cloud } from './arrange';
 import {
+  aim,
   dolly,
   fit,
   fly,
@@ -142,10 +143,14 @@ export class MapScene {
   }
 
   #showAll(isSmooth = false): void {
-    const side: Pose = this.isFlat ? { ...START } : { ...START, yaw: 0.5, pitch: 0.32 };
+    const isBeside = this.#arrangement === 'beside' && this.#layers.length > 1;
+    const turned = isBeside ? { yaw: 0.2, pitch: 0.14 } : { yaw: 0.5, pitch: 0.32 };
+    const side: Pose = this.isFlat ? START : { ...START, ...turned };
+    const captions = Float32Array.from(this.#layers.flatMap(({ caption: [x, y, z] }) => [x, y + 0.12, z]));
+    const places = this.#layers.map((layer) => layer.places);
     this.#whole = this.#fitted(
       side,
-      this.#layers.map((layer) => layer.places),
+      this.#layers.length > 1 ? [...places, captions] : places,
       this.isFlat ? 1.05 : 1.02,
     );
     if (isSmooth) this.view.flyTo(this.#whole);
@@ -319,7 +324,9 @@ export class MapScene {
       },
       zoom: (factor: number, x: number, y: number) => {
         const point = [(2 * x) / this.#width - 1, 1 - (2 * y) / this.#height] as const;
-        view.move(dolly(view.pose, factor, point, this.#aspect));
+        const ahead = this.isFlat || view.isMoving ? null : this.pick(x, y);
+        const at = ahead && this.project(ahead);
+        view.move(dolly(at ? aim(view.pose, at[2]) : view.pose, factor, point, this.#aspect));
       },
       hover: (x: number, y: number) => this.#hover([x, y]),
       leave: () => this.#leave(),

@@ -57,6 +57,7 @@ flat in vec3 vId;
 uniform float uPick;
 uniform vec3 uMark;
 uniform vec3 uFound;
+uniform float uSolid;
 out vec4 pixel;
 
 void main() {
@@ -69,6 +70,11 @@ void main() {
   }
   float step1 = 2.0 / vSize;
   float cover = vSize > 2.0 ? 1.0 - smoothstep(1.0 - step1, 1.0, radius) : 1.0;
+  // What is solid also hides what is behind its soft edge, so the edge is cut off where it would let that shine through.
+  if (uSolid > 0.5) {
+    if (cover < 0.5) discard;
+    cover = 1.0;
+  }
   vec3 colour = vColour.rgb;
   if (vKind > 2.5 && vKind < 3.5 && vSize > 4.5 && radius < 1.0 - 2.2 * step1) discard;
   if (vKind > 3.5) {

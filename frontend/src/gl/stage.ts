@@ -1,5 +1,5 @@
 /** The WebGL side of the map: one canvas, its points and edges, and the picture that tells what is where. */
-import { Color, LinearSRGBColorSpace, PerspectiveCamera, Scene, Vector2, WebGLRenderer, type IUniform } from 'three';
+import { Color, LinearSRGBColorSpace, PerspectiveCamera, Scene, WebGLRenderer, type IUniform } from 'three';
 import { rgbOf } from '../core/colour';
 import { BACKGROUND, CONTEXT, MARK, type Ground } from '../core/palette';
 import { around, type Arranged } from './arrange';
@@ -42,6 +42,19 @@ export function hasWebGl2(): boolean {
   }
 }
 
+/** The least and greatest depth of what is in a box. */
+function reachOf(pose: Pose, { low, high }: Box): [number, number] {
+  const eye = eyeOf(pose);
+  const { back } = axesOf(pose);
+  let [least, greatest] = [Infinity, 0];
+  for (let corner = 0; corner < 8; corner++) {
+    let depth = 0;
+    for (let d = 0; d < 3; d++) depth -= (((corner >> d) & 1 ? high[d] : low[d]) - eye[d]) * back[d];
+    [least, greatest] = [Math.min(least, depth), Math.max(greatest, depth)];
+  }
+  return [Math.max(0, least), Math.max(greatest, 0.01)];
+}
+
 export class Stage {
   readonly canvas: HTMLCanvasElement;
   readonly picker = new Picker();
@@ -54,6 +67,7 @@ export class Stage {
   readonly #camera = new PerspectiveCamera();
   readonly #abort = new AbortController();
   #box: Box = around([]);
+  #boxes: readonly Box[] = [];
   #isFlat = true;
   #diameter = 0.02;
   #height = 1;
@@ -77,7 +91,6 @@ export class Stage {
       uPick: { value: 0 },
       uAlpha: { value: 1 },
       uDim: { value: 1 },
-      uFog: { value: new Vector2() },
       uGround: { value: new Color() },
       uContext: { value: new Color() },
       uMark: { value: new Color() },
@@ -106,7 +119,8 @@ export class Stage {
       cloud.setFlat(isFlat);
     });
     this.#isFlat = isFlat;
-    this.#box = around(layers.map(({ box }) => box));
+    this.#boxes = layers.map(({ box }) => box);
+    this.#box = around(this.#boxes);
     const n = Math.max(1, ...layers.map(({ n_placed }) => n_placed));
     this.#diameter = isFlat ? 0.72 * Math.sqrt(2 / n) : 0.24 * Math.cbrt(4 / n);
     this.uniforms.uAlpha.value = isFlat ? 0.82 : 0.95;
@@ -142,7 +156,7 @@ export class Stage {
   }
 
   #see(pose: Pose, aspect: number, ratio: number): void {
-    const [near, reach] = [nearOf(pose), this.#reach(pose)];
+    const [near, reach] = [nearOf(pose), reachOf(pose, this.#box)];
     const camera = this.#camera;
     const { right, up, back } = axesOf(pose);
     camera.matrixAutoUpdate = false;
@@ -181,21 +195,10 @@ export class Stage {
     this.uniforms.uScale.value = (this.#diameter * this.#height * ratio) / 2 / TAN;
     this.uniforms.uLeast.value = LEAST * ratio;
     this.uniforms.uMost.value = MOST * ratio;
-    (this.uniforms.uFog.value as Vector2).set(this.#isFlat ? 0 : reach[0], this.#isFlat ? 0 : reach[1]);
-  }
-
-  /** The least and greatest depth of what there is. */
-  #reach(pose: Pose): [number, number] {
-    const eye = eyeOf(pose);
-    const { back } = axesOf(pose);
-    let [least, greatest] = [Infinity, 0];
-    for (let corner = 0; corner < 8; corner++) {
-      let depth = 0;
-      for (let d = 0; d < 3; d++)
-        depth -= (((corner >> d) & 1 ? this.#box.high[d] : this.#box.low[d]) - eye[d]) * back[d];
-      [least, greatest] = [Math.min(least, depth), Math.max(greatest, depth)];
-    }
-    return [Math.max(0, least), Math.max(greatest, 0.01)];
+    this.clouds.forEach((cloud, i) => {
+      const [near, far] = this.#isFlat ? [0, 0] : reachOf(pose, this.#boxes[i]);
+      cloud.setFog(near, far);
+    });
   }
 
   /** Diameter of a plain point at a depth, in pixels of the page. */

@@ -17,7 +17,7 @@ import styles from './map.module.css';
 
 interface MapPaneProps {
   sae: string;
-  /** Called when the first picture is complete. */
+  /** Called when the first picture is complete; a map without it stands beside something else. */
   onReady?: () => void;
 }
 
@@ -99,7 +99,7 @@ function Unsupported({ sae }: { sae: string }) {
 /** What stands over and beside the points. */
 function Around({ sae, controller, onReady }: { sae: string; controller: MapController; onReady?: () => void }) {
   const state = useStore(controller.store);
-  useMapKeys(controller);
+  useMapKeys(controller, !onReady);
   useEffect(() => {
     if (state.status !== 'loading') onReady?.();
   }, [state.status, onReady]);

@@ -72,6 +72,11 @@ const INITIAL: MapState = {
 /** More edges than this hide what they join; the strongest are drawn. */
 const MOST_EDGES = 250_000;
 
+interface Group {
+  readonly place: NamedPlace;
+  readonly members: readonly number[];
+}
+
 export type OpenFeature = (sae: string, feature: number) => void;
 
 export class MapController {
@@ -83,6 +88,7 @@ export class MapController {
   readonly #engines = new WeakMap<Layer, FilterEngine>();
   #colouring: Colouring | null = null;
   #nameOf: ((feature: number) => string | null)[] = [];
+  #groups: readonly Group[] = [];
   #cursor: Spot | null = null;
   #isOver = false;
   #isDisposed = false;
@@ -150,6 +156,7 @@ export class MapController {
     const changed = (...keys: (keyof AppState)[]) => keys.some((key) => state[key] !== before[key]);
     if (changed('sae', 'store', 'layers', 'projection')) void this.#run(this.#loadLayers());
     else if (changed('colourBy', 'sizeBy', 'clusterBy')) void this.#run(this.#loadColours());
+    else if (changed('filters') && state.layers.length) void this.#run(this.#loadColours());
     else if (changed('view', 'selection')) this.#repaintSoon();
     if (changed('focus', 'selection')) void this.#run(this.#showEdges());
     if (changed('hover', 'focus')) this.#showRings();
@@ -173,6 +180,7 @@ export class MapController {
       layers.length === before.layers.length && layers.every((layer, i) => layer.places === before.layers[i].places);
     const keepsCamera = before.status === 'loading' || isSame;
     this.#cursor = null;
+    this.#groups = [];
     this.store.setState({ layers, without, tip: null, edges: null });
     this.#place(keepsCamera ? camera : null);
     await Promise.all([this.#loadColours(), this.#loadNames()]);
@@ -258,6 +266,7 @@ export class MapController {
       this.#scene.setLook(index, look, sizesOf(n, sizing?.scale ?? null, values));
     });
     this.#scene.setDim(selection || found ? 0.45 : 1);
+    this.#showNames();
     const { shown, ground } = this.#scene.counts();
     const total = layers.reduce((sum, { detail }) => sum + detail.n_features, 0);
     this.store.setState({ counts: { shown, ground, unplaced: total - shown - ground } });
@@ -270,7 +279,7 @@ export class MapController {
     const clusterings = clusterBy === null ? [] : await clusteringsOf(this.#data, layers, clusterBy);
     const nameOf = await Promise.all(layers.map(namesOf));
     if (this.#isDisposed || turn !== this.#turn.names) return;
-    const groups = clusterings.flatMap((clustering, layer): NamedPlace[] => {
+    this.#groups = clusterings.flatMap((clustering, layer): Group[] => {
       if (!clustering) return [];
       const members: number[][] = clustering.clusters.map(() => []);
       clustering.column.codes.forEach((code, feature) => code >= 0 && members[code].push(feature));
@@ -278,12 +287,25 @@ export class MapController {
       return clustering.clusters.flatMap((cluster, code) => {
         const feature = anchorOf(layers[layer].places, members[code]);
         if (feature < 0 || !names[code]) return [];
-        return [{ key: `${layer}/${code}`, text: names[code], layer, feature, priority: cluster.size }];
+        const place = { key: `${layer}/${code}`, text: names[code], layer, feature, priority: cluster.size };
+        return [{ place, members: members[code] }];
       });
     });
     this.#nameOf = nameOf;
     this.store.setState({ clusterBy });
-    this.#scene.setNames(groups, (layer, feature) => nameOf[layer]?.(feature) ?? null);
+    this.#showNames();
+  }
+
+  /** Names of the groups of which the filters leave something, by how much they leave. */
+  #showNames(): void {
+    const { filters } = app.getState();
+    const places = this.#groups.flatMap(({ place, members }): NamedPlace[] => {
+      if (!filters.length) return [place];
+      const { layer } = place;
+      const n = members.reduce((sum, feature) => sum + +this.#scene.isShown({ layer, feature }), 0);
+      return n ? [{ ...place, priority: n }] : [];
+    });
+    this.#scene.setNames(places, (layer, feature) => this.#nameOf[layer]?.(feature) ?? null);
   }
 
   async #showEdges(): Promise<void> {

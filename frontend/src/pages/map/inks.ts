@@ -17,7 +17,7 @@ export function inksOf(): Inks & StageInks {
     faint: of('--muted'),
     mark: of('--fg'),
     accent: of('--accent'),
-    edge: of('--line-strong'),
+    edge: of('--muted'),
     font: of('--font'),
   };
 }

@@ -6,7 +6,10 @@ import type { MapController } from './controller';
 
 const GROUP = 'Map';
 
-export function useMapKeys(controller: MapController): void {
+/** Keys that the table has, too; beside it they are the table's. */
+const SHARED = ['f', ' '];
+
+export function useMapKeys(controller: MapController, isBeside: boolean): void {
   const commands = useMemo(() => {
     const { store } = controller;
     const toggleTool = (tool: 'lasso' | 'rectangle') => () =>
@@ -23,7 +26,7 @@ export function useMapKeys(controller: MapController): void {
       const { hover, sae } = app.getState();
       if (hover && hover.sae === sae) setFocus(hover.feature);
     };
-    return [
+    const all = [
       { keys: 'f', label: 'Fit the selection, or everything', group: GROUP, run: () => controller.fitSelection() },
       { keys: 'r', label: 'See everything as at first', group: GROUP, run: () => controller.scene.fit() },
       {
@@ -43,6 +46,7 @@ export function useMapKeys(controller: MapController): void {
       { keys: ' ', label: 'Show the feature in the drawer', group: GROUP, run: show },
       { keys: 'Escape', label: 'Leave the tool, the drawer, the selection', group: GROUP, run: leave },
     ];
-  }, [controller]);
+    return isBeside ? all.filter(({ keys }) => !SHARED.includes(keys)) : all;
+  }, [controller, isBeside]);
   useCommands(commands);
 }
