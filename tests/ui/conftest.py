@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, expect, sync_playwright
 from watched_pages import Pages, Watch
 
 import saeatlas
@@ -28,6 +28,8 @@ from saeatlas.analyses.umap import Umap
 from saeatlas.testing.make_atlas import make_atlas
 from saeatlas.testing.parts_importer import PartsImporter, make_parts
 
+PATIENCE = 60_000
+"""Milliseconds to wait for what must come: other tests run at the same time, and software draws."""
 SIZE = {"width": 1280, "height": 800}
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = [
@@ -57,6 +59,7 @@ def _chromium() -> str:
 def browser() -> Iterator[Browser]:
     """Debian's Chromium with WebGL in software."""
     path = _chromium()
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         try:
             started = playwright.chromium.launch(executable_path=path, args=_FLAGS)
@@ -111,7 +114,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def pages(context: BrowserContext, server: str) -> Iterator[Pages]:
     """The pages, watched: after the test, nothing may have gone wrong."""
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     watch = Watch(server)
     watch.attach(page)
