@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["Measure", "Metrics"]
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_PREFIXES = ("/api/v1", "/compat/activations")
+_PAGES = "/{path:path}"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -101,7 +103,10 @@ class Measure:
 
 def _route(scope: Scope) -> str:
     """Return the route as the API writes it, never what was asked: labels must stay few and harmless."""
-    return str(getattr(scope.get("route"), "path", "none"))
+    path = str(getattr(scope.get("route"), "path", "none"))
+    # A route knows its place in its own file only; where that is mounted, its commit left out, comes before.
+    mounted = next((prefix for prefix in _PREFIXES if scope["path"].startswith(f"{prefix}/")), "")
+    return path if path == _PAGES or path == "none" or path.startswith(f"{mounted}/") else mounted + path
 
 
 def _head(name: str, kind: str, words: str) -> list[str]:
