@@ -67,6 +67,12 @@ def test_many_features_are_labelled_in_one_event(client: TestClient) -> None:
     ]
 
 
+def test_kept_selection_is_labelled(client: TestClient) -> None:
+    kept = client.post("/api/v1/saes/toy/sets", json={"features": [9, 3], "name": "loud"}).json()["set"]
+    made = client.post(ALL, json={"set": kept, "text": "loud", "by": "ana"})
+    assert (made.status_code, made.json()["features"]) == (201, [3, 9])
+
+
 def test_pages_of_labels_together_are_all_labels(client: TestClient) -> None:
     for number, by in enumerate(("ana", "bo", "cy")):
         client.post(ALL, json={"features": [1, 2 + number, 8], "text": by, "by": by})
@@ -124,18 +130,22 @@ def test_categories_are_set_changed_and_dropped(client: TestClient, atlas: sa.At
         (FEATURE, {"text": "x", "confidence": 2}, 422),
         (FEATURE, {"text": "x", "colour": "red"}, 422),
         (FEATURE, {"text": "x", "supersedes": ["nothing"]}, 422),
-        (FEATURE, {"text": "x", "supersedes": ["01939b5e-8a3c-7cc3-98c5-0f5e0a6b7d11"]}, 404),
+        (FEATURE, {"text": "x", "supersedes": ["01939b5e-8a3c-7cc3-98c5-0f5e0a6b7d11"]}, 422),
         (FEATURE, {"action": "retract", "text": "x"}, 422),
-        (FEATURE, {"action": "retract"}, 404),
+        (FEATURE, {"action": "retract"}, 422),
         (FEATURE.replace("/3/", "/64/"), {"text": "x"}, 404),
         (ALL, {"text": "x"}, 422),
         (ALL, {"text": "x", "features": []}, 422),
-        (ALL, {"text": "x", "features": [1, 64]}, 404),
+        (ALL, {"text": "x", "features": [1], "set": "0123456789abcdef"}, 422),
+        (ALL, {"text": "x", "set": "0123456789abcdef"}, 422),
+        (ALL, {"text": "x", "set": "../../atlas"}, 422),
+        (ALL, {"text": "x", "features": ["1"]}, 422),
+        (ALL, {"text": "x", "features": [1, 64]}, 422),
         (ALL, {"text": "x", "features": [-1]}, 422),
-        (CATEGORIES, {"name": "a", "parent": "none"}, 404),
+        (CATEGORIES, {"name": "a", "parent": "none"}, 422),
         (CATEGORIES, {"name": "a", "parent": "a"}, 422),
         (CATEGORIES, {"name": "a", "colour": "red"}, 422),
-        (CATEGORIES, {"name": "a", "action": "drop"}, 404),
+        (CATEGORIES, {"name": "a", "action": "drop"}, 422),
     ],
 )
 def test_what_cannot_be_kept_is_refused_and_nothing_is_written(

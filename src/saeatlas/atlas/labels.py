@@ -6,7 +6,7 @@ import json
 import threading
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -124,6 +124,12 @@ class Labels:
         with self._lock:
             self._refresh()
             return FeatureLabels(self._current_of(id), self._history_of(id))
+
+    def held(self, features: Iterable[int]) -> tuple[Label, ...]:
+        """Return the current labels of features, as `of` gives them one by one; ids are taken as they are."""
+        with self._lock:
+            self._refresh()
+            return tuple(label for feature in features for label in self._current_of(feature))
 
     def event(self, id: str) -> LabelEvent:  # noqa: A002 - the field's own word
         """Return one event; `NotFound` when there is none of this id."""
@@ -252,7 +258,12 @@ class Labels:
 
     def _current_of(self, feature: int) -> tuple[Label, ...]:
         if feature not in self._current:
-            self._current[feature] = tuple(label for label in self._history_of(feature) if label.is_current)
+            events = self._of.get(feature, ())
+            if len(events) == 1 and events[0].action == "label":
+                # Most features that are labelled at all are labelled once.
+                self._current[feature] = (self._label(feature, events[0], None),)
+            else:
+                self._current[feature] = tuple(label for label in self._history_of(feature) if label.is_current)
         return self._current[feature]
 
     def _current_labels(self) -> Iterator[Label]:

@@ -116,7 +116,7 @@ def retract(
     sae, ids = _features_of(what, features)
     author = by or login_name()
     _check_named(sae, events, ids)
-    held = [one for id in ids for one in sae.labels.of(id).current]  # noqa: A001 - the field's own word
+    held = sae.labels.held(ids)
     if not any(one.id in events if events else one.by == author for one in held):
         others = sorted({one.by for one in held})
         raise NotFound(

@@ -11,8 +11,10 @@ from starlette.responses import Response
 
 from saeatlas.errors import Conflict, InvalidInput
 from saeatlas.format.labels import LIMITS, MAX_TAGS
+from saeatlas.format.selection import load_selection
 from saeatlas.server.live import MAX_ID, AtlasNow, FeatureNow, SaeNow
 from saeatlas.server.respond import Meta, Table, record, table, tabular
+from saeatlas.server.where import asked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -127,9 +129,10 @@ class LabelsNew(LabelNew):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{**_NEW, "features": [7, 12, 40]}]})
 
-    features: list[Annotated[int, Field(ge=0, le=MAX_ID)]] = Field(
-        min_length=1, max_length=_MAX_FEATURES, description="Ids of the features."
+    features: list[Annotated[int, Field(ge=0, le=MAX_ID, strict=True)]] | None = Field(
+        default=None, min_length=1, max_length=_MAX_FEATURES, description="Ids of the features; this or `set`."
     )
+    set: str | None = Field(default=None, max_length=64, description="Hash of a kept selection of features.")
 
 
 class Category(BaseModel):
@@ -210,10 +213,10 @@ def label_feature(request: Request, feature: FeatureNow, new: LabelNew, if_match
 def sae_labels(
     request: Request,
     sae: SaeNow,
-    by: Annotated[str | None, Query(description="Only what this author says.")] = None,
-    category: Annotated[str | None, Query(description="Only labels of this category.")] = None,
+    by: Annotated[str | None, Query(description="Only what this author says.", max_length=200)] = None,
+    category: Annotated[str | None, Query(description="Only labels of this category.", max_length=100)] = None,
     limit: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Lines at most.")] = None,
-    after: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    after: Annotated[str | None, Query(description="`next` of the page before.", max_length=60)] = None,
 ) -> Response:
     """List the labels of an SAE that hold now, by feature, the newest first."""
     position = sae.labels.position
@@ -235,9 +238,11 @@ def sae_labels(
 @router.post("/saes/{sae}/labels", response_model=Label, status_code=201)
 def label_features(request: Request, sae: SaeNow, new: LabelsNew, if_match: _IfMatch = None) -> Response:
     """Say something about many features in one event, or take it back."""
-    ids = tuple(sorted(set(new.features)))
-    for end in (ids[0], ids[-1]):
-        sae.feature(end)
+    if (new.features is None) == (new.set is None):
+        raise InvalidInput("Name the features by 'features' or by 'set', and not by both")
+    with asked():
+        named = new.features or load_selection(sae.atlas.store, sae.name, new.set or "").features
+    ids = tuple(sorted({*named}))
     return record(request, _event(_write(sae, ids, new, if_match)), status=201)
 
 
@@ -257,11 +262,12 @@ def set_category(request: Request, atlas: AtlasNow, new: CategoryNew) -> Respons
     """Set up a category, say anew what it is, or remove it."""
     from saeatlas.pipeline import labelling
 
-    if new.action == "drop":
-        event = labelling.drop_category(atlas, new.name, by=new.by)
-    else:
-        said = {"colour": new.colour, "description": new.description, "parent": new.parent}
-        event = labelling.set_category(atlas, new.name, by=new.by, **said)
+    with asked():
+        if new.action == "drop":
+            event = labelling.drop_category(atlas, new.name, by=new.by)
+        else:
+            said = {"colour": new.colour, "description": new.description, "parent": new.parent}
+            event = labelling.set_category(atlas, new.name, by=new.by, **said)
     made = Category(name=event.name, colour=event.colour, description=event.description, parent=event.parent)
     return record(request, made, status=201)
 
@@ -271,10 +277,10 @@ def _write(what: Feature | SAE, ids: tuple[int, ...], new: LabelNew, if_match: s
     from saeatlas.pipeline import labelling
 
     sae, features = (what.sae, None) if isinstance(what, Feature) else (what, ids)
-    with sae.labels.writing:
+    with asked(), sae.labels.writing:
         _check_unchanged(sae, ids, if_match)
         if new.action == "retract":
-            if new.text is not None or new.category is not None or new.tags or new.confidence is not None:
+            if new.text is not None or new.category is not None or new.tags or new.confidence is not None or new.source:
                 raise InvalidInput("A retraction says nothing new", hint="Send 'notes' with it, or a label instead.")
             return labelling.retract(what, by=new.by, features=features, events=new.supersedes, notes=new.notes)
         return labelling.label(
