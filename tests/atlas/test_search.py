@@ -14,8 +14,10 @@ from saeatlas.analyses.top_tokens import TopTokens
 from saeatlas.atlas.atlas import Atlas
 from saeatlas.atlas.search import Found, search
 from saeatlas.atlas.search_query import MAX_QUERY, parse_query
+from saeatlas.atlas.search_snippets import Matcher
 from saeatlas.errors import InvalidInput, NotFound
 from saeatlas.format.commit import head
+from saeatlas.format.search_index import Term
 from saeatlas.pipeline.build import build
 from saeatlas.pipeline.labelling import label
 from saeatlas.pipeline.sae_importing import import_parts
@@ -140,6 +142,16 @@ def test_snippets_are_pieces_of_the_text() -> None:
     assert len(shown) < 200
     (hit,) = search(planted(), "script", kind="features").features
     assert "".join(part.text for part in hit.snippet) == TEXTS[6][1]
+
+
+def test_snippet_of_a_book_is_where_most_words_stand() -> None:
+    matcher = Matcher([Term(("cat",)), Term(("dog",), is_prefix=True)])
+    marked = matcher.mark("a cat " + "and so on " * 2000 + "a cat and dogs " + "and so on " * 20_000)
+    assert marked is not None
+    assert marked.n_terms == 2
+    assert [part.text for part in marked.segments if part.is_match] == ["cat", "dogs"]
+    assert matcher.mark("nothing of that") is None
+    assert matcher.mark("cat " * 10_000) is not None
 
 
 INJECTIONS = (

@@ -14,6 +14,7 @@ _WIDTH = 160
 _BEFORE = 40
 _SLACK = 12
 _TOKENS_SHOWN = 8
+_MOST_SPANS = 500
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class Matcher:
     def __init__(self, terms: Iterable[Term]) -> None:
         self._exact: dict[str, int] = {}
         self._prefixes: list[tuple[str, int]] = []
+        self._n_terms = 0
         for number, term in enumerate(terms):
+            self._n_terms = number + 1
             for word in term.words:
                 self._exact.setdefault(word, number)
             if term.is_prefix:
@@ -49,12 +52,20 @@ class Matcher:
 
     def mark(self, text: str) -> Marked | None:
         """Return the part of a text with the most different terms, or None when it has none."""
-        spans, numbers = [], []
+        spans: list[tuple[int, int]] = []
+        numbers: list[int] = []
+        enough = len(text)
         for piece in pieces_of(text):
             number = self._number(piece.word)
-            if number is not None:
-                spans.append((piece.start, piece.stop))
-                numbers.append(number)
+            if piece.start > enough or len(spans) >= _MOST_SPANS:
+                break
+            if number is None:
+                continue
+            spans.append((piece.start, piece.stop))
+            if number not in numbers and len({*numbers, number}) == self._n_terms:
+                # All is found: what stands far behind would not be shown, and a text may be a book.
+                enough = piece.stop + _WIDTH
+            numbers.append(number)
         if not spans:
             return None
         return Marked(_segments(text, *_window(text, spans, numbers), _merged(spans)), len(set(numbers)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 import time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_job", "steps_of", "work"]
 
+_NICENESS = 10
 _SECONDS = 0.1
 """Progress is told this often at most: some analyses advance thousands of times a second."""
 
@@ -89,6 +91,8 @@ def work(url: str, sae: str, analysis: str, params: str, settings: Settings, out
     # The terminal sends an interrupt to every process; the server alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=follow_parent, daemon=True).start()
+    # Whoever looks at pages goes before what nobody waits for.
+    os.nice(_NICENESS)
     told = _Told(out)
     try:
         commit = _compute(url, sae, check_job(analysis, json.loads(params)), settings, Progress(told.listen))
