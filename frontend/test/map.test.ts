@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { arrange, boxOf, columnsFor } from '../src/gl/arrange';
 import {
+  aim,
   between,
   dolly,
   eyeOf,
@@ -66,6 +67,12 @@ describe('the camera', () => {
     const after = project(projectorOf(nearer, 800, 600), ...place);
     expect(after[0]).toBeCloseTo(x, 6);
     expect(after[1]).toBeCloseTo(y, 6);
+  });
+
+  it('leads to what it aims at, without moving the eye', () => {
+    const aimed = aim(TURNED, 1.2);
+    eyeOf(aimed).forEach((value, d) => expect(value).toBeCloseTo(eyeOf(TURNED)[d], 9));
+    expect(aimed.distance).toBe(1.2);
   });
 
   it('looks around without moving the eye, and flies ahead', () => {

@@ -138,6 +138,20 @@ def test_examples_of_a_range_are_the_rows_of_the_range(served: Any, pick: str, l
         assert line["row"] in shown
 
 
+@pytest.mark.parametrize("tokens", [True, False])
+def test_texts_of_examples_are_those_of_python(tmp_path: Any, connect: Any, tokens: Any) -> None:
+    made = make_atlas(tmp_path / "a.atlas", tokens=tokens)
+    found = get(connect(made.url), "0/examples", texts=True)["examples"]
+    for line, one in zip(found, made.sae().feature(0).examples(), strict=True):
+        if not tokens:
+            assert line["text"] is one.text is None
+            continue
+        named = {name: line["text"][name] for name in ("before", "active", "after")}
+        assert named == {"before": one.text_before, "active": one.text_active, "after": one.text_after}
+        assert line["text"]["spans"] == [[token.start, token.end] for token in one.tokens]
+    assert all(line["text"] is None for line in get(connect(made.url), "0/examples")["examples"])
+
+
 @pytest.mark.parametrize(
     ("path", "query", "status"),
     [
