@@ -137,6 +137,52 @@ def test_what_is_no_word_never_reaches_the_engine(tmp_path: Path, words: tuple[s
         index.count([Term(words)])
 
 
+_words = st.lists(st.sampled_from(["a", "ab", "abc", "b", "bc", "(", "日本"]), max_size=5)
+_terms = st.lists(
+    st.builds(
+        Term,
+        st.lists(st.sampled_from(["a", "ab", "b", "(", "日本"]), min_size=1, max_size=2).map(tuple),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def has(words: list[str], term: Term) -> bool:
+    """Look at every place, one by one."""
+    n = len(term.words)
+    for place in range(len(words) - n + 1):
+        part = tuple(words[place : place + n])
+        fits = part[-1].startswith(term.words[-1]) if term.is_prefix else part[-1] == term.words[-1]
+        if part[:-1] == term.words[:-1] and fits:
+            return True
+    return False
+
+
+@given(st.lists(st.tuples(_words, _words), min_size=1, max_size=6), _terms)
+def test_found_lines_are_those_of_a_search_word_by_word(
+    lines: list[tuple[list[str], list[str]]], terms: list[Term]
+) -> None:
+    from tempfile import TemporaryDirectory
+
+    every = [[any(has(words, term) for words in line) for term in terms] for line in lines]
+    with TemporaryDirectory() as directory:
+        index = reader(Path(directory), dict(enumerate(lines)))
+        assert found(index, *terms) == [line for line, hits in enumerate(every) if all(hits)]
+        assert found(index, *terms, is_any=True) == [line for line, hits in enumerate(every) if any(hits)]
+        assert index.count(terms) == sum(map(all, every))
+
+
+def test_threads_get_the_same_answers(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    index = reader(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: found(index, Term(("cat",), is_prefix=True)), range(200)))
+    assert answers == [[0, 3, 7]] * 200
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Zs", "Cc", "Zl", "Zp")), min_size=1, max_size=12))
 def test_no_word_is_syntax(word: str) -> None:
     from tempfile import TemporaryDirectory
