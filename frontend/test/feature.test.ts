@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import type { Example } from '../src/core/types';
+import type { Example, MissingPart } from '../src/core/types';
 import {
   MOST_LAYERS,
   naturalText,
+  seenFrom,
   toggled,
   valuesOf,
   windowStarts,
   type DocumentText,
 } from '../src/pages/document/layers';
 import { byEffect, certaintyText, effectText, levelLines, type BreakdownInfo } from '../src/pages/feature/breakdowns';
+import { columnsLeftOut, lacksOf, reasonOf } from '../src/pages/feature/missing';
 import { anyOther, idFrom, stepsFrom } from '../src/pages/feature/order';
 import { segmentsOf } from '../src/ui/usePath';
 import { groupsOf, isFirst, paramsOf, type Question } from '../src/pages/feature/picks';
@@ -108,6 +110,32 @@ function level(name: string | null, documents: number, active: number) {
   return { level: name, lower: null, upper: null, ...counts, rate: active / 10, mean: 1 };
 }
 
+describe('what is missing', () => {
+  const part = (name: string, analysis: string | null, state: string) =>
+    ({ part: name, analysis, state, reason: 'it has 316 levels' }) as MissingPart;
+
+  it('is one command for each analysis, none for what was computed', () => {
+    const missing = [
+      part('examples.random', 'examples', 'absent'),
+      part('examples.quantiles', 'examples', 'stale'),
+      part('breakdowns.name', 'metadata-association', 'current'),
+      part('tokens', null, 'absent'),
+    ];
+    expect(lacksOf(missing, "it's", true)).toEqual([
+      {
+        analysis: 'examples',
+        parts: ['examples'],
+        reason: 'not computed',
+        command: `saeatlas analyze examples --sae 'it'\\''s'`,
+      },
+    ]);
+    expect(lacksOf(missing, 'x', false)).toEqual([]);
+    expect(columnsLeftOut(missing)).toEqual([{ column: 'name', reason: 'it has 316 levels' }]);
+    expect(reasonOf(missing, 'tokens')).toBe('It has 316 levels.');
+    expect(reasonOf(missing, 'effects')).toBeNull();
+  });
+});
+
 describe('breakdowns', () => {
   it('begin with the strongest effect, and end with those that have none', () => {
     const found = byEffect([breakdown({ effect: null }), breakdown({ effect: 0.1 }), breakdown({ effect: -0.4 })]);
@@ -184,6 +212,14 @@ describe('a document', () => {
     for (const feature of [5, 6, 7]) chosen = toggled(chosen, feature);
     expect(chosen).toHaveLength(MOST_LAYERS);
     expect(chosen).not.toContain(7);
+  });
+
+  it('dims what the model could not see', () => {
+    const seen = (window: number | null, isCausal: boolean) => seenFrom(10, 5, { position: 12, window, isCausal });
+    expect(seen(null, false)).toEqual([null, null, true, null, null]);
+    expect(seen(null, true)).toEqual([null, null, true, false, false]);
+    expect(seen(4, true)).toEqual([false, false, true, false, false]);
+    expect(seen(12, false)).toEqual([false, false, true, null, null]);
   });
 
   it('knows where windows of the model begin', () => {

@@ -1,6 +1,6 @@
 /** A whole document with the features that fire in it, each in its own colour: on its page and over a feature's. */
 
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 
 import { getJson, isAborted, segment } from '../../core/api';
 import type { Scalar } from '../../core/types';
@@ -11,7 +11,16 @@ import { reachOf } from '../../ui/tokens/shades';
 import { TokenRun, type Overlay } from '../../ui/tokens/TokenRun';
 import styles from './document.module.css';
 import { FeatureChooser } from './FeatureChooser';
-import { LAYER_COLOURS, MOST_LAYERS, naturalText, toggled, valuesOf, windowStarts, type DocumentText } from './layers';
+import {
+  LAYER_COLOURS,
+  MOST_LAYERS,
+  naturalText,
+  seenFrom,
+  toggled,
+  valuesOf,
+  windowStarts,
+  type DocumentText,
+} from './layers';
 
 /** Rows of one answer; the server gives no more. */
 const PAGE = 5000;
@@ -22,8 +31,10 @@ export interface DocumentPanelProps {
   readonly sae: string | null;
   /** The feature that the tokens are coloured by at first. */
   readonly feature?: number;
-  /** Where to look: the page of rows that holds it is shown. */
+  /** Where to look: it is scrolled to, and what the model could not see from there is dimmed. */
   readonly position?: number;
+  /** Whether the model looks back only. */
+  readonly isCausal?: boolean;
   readonly onView?: (view: DocumentText) => void;
 }
 
@@ -82,12 +93,22 @@ function useDocument({ corpus, document, sae, start }: Asked, onView?: (view: Do
 }
 
 function Body(props: DocumentPanelProps & { view: DocumentText; chosen: readonly (number | null)[] }) {
-  const { view, chosen, feature, position } = props;
+  const { view, chosen, position, isCausal = false } = props;
   const window = view.window_size;
   const natural = useMemo(() => naturalText(view), [view]);
   const [main, overlays] = useMemo(() => layersOf(view, chosen), [view, chosen]);
   const starts = useMemo(() => windowStarts(window, view.start, view.stop), [window, view]);
-  const visible = useMemo(() => seenFrom(view, position, window), [view, position, window]);
+  const visible = useMemo(
+    () =>
+      position === undefined
+        ? undefined
+        : seenFrom(view.start, view.tokens?.length ?? 0, { position, window, isCausal }),
+    [view, position, window, isCausal],
+  );
+  const tokens = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    tokens.current?.querySelector('[data-active]')?.scrollIntoView({ block: 'center' });
+  }, [view]);
   if (!view.tokens?.length) return <PlainText view={view} />;
   const isSigned = main.values.some((value) => value !== null && value < 0);
   return (
@@ -98,23 +119,25 @@ function Body(props: DocumentPanelProps & { view: DocumentText; chosen: readonly
           {window ? <span>a dashed line begins each window of {plural(window, 'token')}</span> : null}
         </p>
       )}
-      <TokenRun
-        label={`Document ${view.document}, rows ${view.start} to ${view.stop}; arrow keys read its tokens`}
-        layout="document"
-        tokens={natural?.tokens ?? view.tokens}
-        gaps={natural?.gaps}
-        names={view.tokens}
-        values={main.values}
-        reach={main.reach}
-        firstPosition={view.start}
-        rows={view.rows}
-        overlays={overlays}
-        windowStarts={starts}
-        visible={feature === undefined ? undefined : visible}
-        active={
-          position !== undefined && position >= view.start && position < view.stop ? position - view.start : undefined
-        }
-      />
+      <div ref={tokens}>
+        <TokenRun
+          label={`Document ${view.document}, rows ${view.start} to ${view.stop}; arrow keys read its tokens`}
+          layout="document"
+          tokens={natural?.tokens ?? view.tokens}
+          gaps={natural?.gaps}
+          names={view.tokens}
+          values={main.values}
+          reach={main.reach}
+          firstPosition={view.start}
+          rows={view.rows}
+          overlays={overlays}
+          windowStarts={starts}
+          visible={visible}
+          active={
+            position !== undefined && position >= view.start && position < view.stop ? position - view.start : undefined
+          }
+        />
+      </div>
     </>
   );
 }
@@ -135,17 +158,6 @@ function layersOf(view: DocumentText, chosen: readonly (number | null)[]): [Main
     return [{ name: `feature ${each}`, colour: LAYER_COLOURS[index], values: own, reach: reachOf([own]) }];
   });
   return [{ feature: first, values, reach: reachOf([values]) }, overlays];
-}
-
-/** Tokens of other windows than that of the position could not be seen from it. */
-function seenFrom(
-  view: DocumentText,
-  position: number | undefined,
-  window: number | null,
-): (boolean | null)[] | undefined {
-  if (position === undefined || !window || !view.tokens) return undefined;
-  const own = Math.floor(position / window);
-  return view.tokens.map((_, index) => (Math.floor((view.start + index) / window) === own ? null : false));
 }
 
 function PlainText({ view }: { view: DocumentText }) {

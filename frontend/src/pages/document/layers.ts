@@ -81,3 +81,21 @@ export function windowStarts(window: number | null, start: number, stop: number)
   for (let position = Math.ceil(start / window) * window; position < stop; position += window) found.add(position);
   return found;
 }
+
+/** What a reader knows of how the model saw a document: from where, in windows of how many tokens, looking back only. */
+export interface Sight {
+  readonly position: number;
+  readonly window: number | null;
+  readonly isCausal: boolean;
+}
+
+/** Whether the model could see each token when it computed the one at a position; null where that is not known. */
+export function seenFrom(start: number, n: number, { position, window, isCausal }: Sight): (boolean | null)[] {
+  return Array.from({ length: n }, (_, index) => {
+    const at = start + index;
+    if (at === position) return true;
+    if (isCausal && at > position) return false;
+    if (window && Math.floor(at / window) !== Math.floor(position / window)) return false;
+    return null;
+  });
+}

@@ -123,7 +123,8 @@ function StepLink(props: { sae: string; to: number | null; text: string; keyName
   );
 }
 
-function Jump({ n, onGo }: { n: number; onGo: (feature: number) => void }) {
+/** A field that takes a feature's id and goes there on Enter. */
+export function Jump({ n, onGo, name = 'Go to id' }: { n: number; onGo: (feature: number) => void; name?: string }) {
   const id = useId();
   const [text, setText] = useState('');
   const [problem, setProblem] = useState('');
@@ -137,7 +138,7 @@ function Jump({ n, onGo }: { n: number; onGo: (feature: number) => void }) {
   };
   return (
     <form className={styles.jump} onSubmit={submit}>
-      <label htmlFor={id}>Go to id</label>
+      <label htmlFor={id}>{name}</label>
       <input
         id={id}
         inputMode="numeric"

@@ -61,7 +61,7 @@ function Cluster({ name, cluster, terms, size }: FeatureBundle['clusters'][numbe
 }
 
 export function Missing({ bundle }: { bundle: FeatureBundle }) {
-  const lacks = lacksOf(bundle.missing, bundle.sae);
+  const lacks = lacksOf(bundle.missing, bundle.sae, bundle.basis !== null);
   if (!lacks.length) return null;
   return (
     <Section title="Not here" note="and the command that makes it">

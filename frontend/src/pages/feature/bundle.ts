@@ -8,13 +8,13 @@ import type { FeatureBundle } from '../../core/types';
 const MOST_KEPT = 12;
 const kept = new Map<string, Promise<FeatureBundle>>();
 
-function keyOf(sae: string, feature: number, commit: number | null): string {
-  return `${commit ?? ''} ${feature} ${sae}`;
+function keyOf(sae: string, feature: number, version: string): string {
+  return `${version} ${feature} ${sae}`;
 }
 
-/** The bundle of a feature, asked for once for each commit until `forget` is called. */
-export function fetchBundle(sae: string, feature: number, commit: number | null): Promise<FeatureBundle> {
-  const key = keyOf(sae, feature, commit);
+/** The bundle of a feature, asked for once for each version: the commit, and the place in the log of labels. */
+export function fetchBundle(sae: string, feature: number, version: string): Promise<FeatureBundle> {
+  const key = keyOf(sae, feature, version);
   const known = kept.get(key);
   if (known) return known;
   const coming = getJson<FeatureBundle>(`/saes/${segment(sae)}/features/${feature}`);
@@ -37,7 +37,7 @@ export interface BundleState {
 }
 
 /** The bundle of a feature; while that of another one comes, there is none. */
-export function useBundle(sae: string, feature: number, commit: number | null): BundleState {
+export function useBundle(sae: string, feature: number, version: string): BundleState {
   const [state, setState] = useState<{ bundle: FeatureBundle | null; error: Error | null }>({
     bundle: null,
     error: null,
@@ -45,7 +45,7 @@ export function useBundle(sae: string, feature: number, commit: number | null): 
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     let isOver = false;
-    fetchBundle(sae, feature, commit).then(
+    fetchBundle(sae, feature, version).then(
       (bundle) => {
         if (!isOver) setState({ bundle, error: null });
       },
@@ -56,7 +56,7 @@ export function useBundle(sae: string, feature: number, commit: number | null): 
     return () => {
       isOver = true;
     };
-  }, [sae, feature, commit, turn]);
+  }, [sae, feature, version, turn]);
   const reload = useCallback(() => {
     forgetBundles();
     setTurn((now) => now + 1);

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 
 import { identityLine } from '../../core/export';
+import { report } from '../../core/messages';
 import type { FeatureBundle } from '../../core/types';
 import { PictureProvider, type PictureSource } from '../../plots/ChartFrame';
 import { Failure } from '../../ui/Failure';
@@ -10,6 +11,7 @@ import { go } from '../../ui/Go';
 import { coloursOf } from '../../ui/labels/labels';
 import { LabelPanel, useCategories } from '../../ui/labels/LabelPanel';
 import { useReady } from '../../ui/ready';
+import { session } from '../../ui/session';
 import { Absent, Section, Skeleton } from '../../ui/section/Section';
 import { useApp } from '../../ui/useApp';
 import { useCommands } from '../../ui/useCommands';
@@ -54,9 +56,9 @@ function useSteps(feature: number, n: number) {
 }
 
 function OneFeature({ sae, feature }: { sae: string; feature: number }) {
-  const commit = useApp((state) => (state.sae === sae ? state.commit : null));
   const detail = useApp((state) => (state.detail?.name === sae ? state.detail : null));
-  const { bundle, error, reload } = useBundle(sae, feature, commit);
+  const version = `${detail?.commit} ${detail?.labels_position}`;
+  const { bundle, error, reload } = useBundle(sae, feature, version);
   const n = bundle?.n_features ?? detail?.n_features ?? 0;
   const { order, steps, orderName } = useSteps(feature, n);
   const categories = useCategories();
@@ -65,11 +67,15 @@ function OneFeature({ sae, feature }: { sae: string; feature: number }) {
   const labelText = useRef<HTMLInputElement>(null);
   const to = useCallback((next: number | null) => next !== null && go(featurePath(sae, next)), [sae]);
   const random = useCallback(() => to(anyOther(order, n, feature, Math.random())), [to, order, n, feature]);
+  const labelled = useCallback(() => {
+    reload();
+    session.refreshLabels().catch(report);
+  }, [reload]);
   useReady('feature', bundle !== null || error !== null);
   useEffect(() => {
     // The next one is asked for while this one is read.
-    if (bundle && steps.next !== null) fetchBundle(sae, steps.next, commit).catch(() => undefined);
-  }, [bundle, steps.next, sae, commit]);
+    if (bundle && steps.next !== null) fetchBundle(sae, steps.next, version).catch(() => undefined);
+  }, [bundle, steps.next, sae, version]);
   useCommands(
     useMemo(
       () => [
@@ -101,7 +107,7 @@ function OneFeature({ sae, feature }: { sae: string; feature: number }) {
               categories={categories}
               isReadOnly={isReadOnly}
               textRef={labelText}
-              onChange={reload}
+              onChange={labelled}
             />
           }
         />
@@ -159,7 +165,7 @@ function Sections({ bundle, corpus, labels }: { bundle: FeatureBundle; corpus: s
           </div>
           <div className={styles.relations}>
             <Neighbours bundle={bundle} reason={why('neighbors')} />
-            <Coactive bundle={bundle} reason={why('coactive')} />
+            {bundle.basis ? <Coactive bundle={bundle} reason={why('coactive')} /> : null}
             {bundle.basis ? <Breakdowns bundle={bundle} reason={why('breakdowns')} /> : null}
             {bundle.basis ? (
               <Tokens bundle={bundle} reasons={{ tokens: why('tokens'), ngrams: why('ngrams') }} />
@@ -183,6 +189,7 @@ function Sections({ bundle, corpus, labels }: { bundle: FeatureBundle; corpus: s
           sae={bundle.sae}
           feature={bundle.feature}
           position={shown.position}
+          isCausal={bundle.identity.attention === 'causal'}
           onClose={() => setShown(null)}
         />
       ) : null}

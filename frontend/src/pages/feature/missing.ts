@@ -10,12 +10,16 @@ export interface Lack {
   readonly command: string;
 }
 
+/** Parts that nothing can fill while the SAE has no activations. */
+const OF_ACTIVATIONS = ['coactive', 'breakdowns', 'ngrams', 'tokens', 'examples', 'histograms', 'stats'];
+
 /** The analyses that would fill parts of the page, each once with all the parts that wait for it. */
-export function lacksOf(missing: readonly MissingPart[], sae: string): Lack[] {
+export function lacksOf(missing: readonly MissingPart[], sae: string, hasActivations: boolean): Lack[] {
   const byAnalysis = new Map<string, MissingPart[]>();
   for (const part of missing) {
     // What was computed and has nothing to show needs no command.
     if (part.analysis === null || part.state === 'current') continue;
+    if (!hasActivations && OF_ACTIVATIONS.includes(part.part.split('.')[0])) continue;
     byAnalysis.set(part.analysis, [...(byAnalysis.get(part.analysis) ?? []), part]);
   }
   return [...byAnalysis].map(([analysis, parts]) => ({

@@ -8,13 +8,13 @@ import { PictureProvider } from '../../plots/ChartFrame';
 import { Joint } from '../../plots/Joint';
 import { count, plural } from '../../plots/numbers';
 import { Failure } from '../../ui/Failure';
-import { Go } from '../../ui/Go';
+import { Go, go } from '../../ui/Go';
 import { useReady } from '../../ui/ready';
 import { Absent, Section, Skeleton } from '../../ui/section/Section';
 import { useApp } from '../../ui/useApp';
 import { useJson } from '../../ui/useJson';
 import { usePath } from '../../ui/usePath';
-import { featurePath } from '../feature/Header';
+import { featurePath, Jump } from '../feature/Header';
 import { pairPath } from '../feature/Relations';
 import { measuresOf, type FeaturePair } from './measures';
 import styles from './pair.module.css';
@@ -25,6 +25,7 @@ import { Side } from './Side';
 export default function PairPage() {
   const [, sae = '', , a = '', b = ''] = usePath();
   const path = `/saes/${segment(sae)}/pairs/${segment(a)}/${segment(b)}`;
+  const n = useApp((state) => state.detail?.n_features ?? 0);
   const { data, error } = useJson<FeaturePair>(path);
   useReady('pair', data !== null || error !== null);
   return (
@@ -36,6 +37,7 @@ export default function PairPage() {
         <Go to={pairPath(sae, Number(b), Number(a))} className={styles.swap}>
           Swap
         </Go>
+        <Jump n={n} name={`Compare ${a} with id`} onGo={(other) => go(pairPath(sae, Number(a), other))} />
       </header>
       {error ? <Failure error={error} /> : null}
       {!data && !error ? <Skeleton lines={20} label="The two features are on their way" /> : null}
@@ -81,7 +83,7 @@ function Pair({ pair }: { pair: FeaturePair }) {
             {pair.joint && pair.n_both ? (
               <Joint
                 title="Joint values"
-                n={`${plural(pair.n_both, 'row')}; darker cells hold more, on a log scale`}
+                n={`${plural(pair.n_both, 'row')}; stronger cells hold more rows, on a log scale`}
                 data={{ x_edges: pair.joint.edges_a, y_edges: pair.joint.edges_b, counts: pair.joint.counts }}
                 xName={`feature ${pair.a.feature}`}
                 yName={`feature ${pair.b.feature}`}

@@ -194,6 +194,7 @@ function Token({ index, isSpaced, isLed, ...props }: TokenProps) {
       ) : null}
       <span
         data-i={index}
+        data-active={index === props.active || undefined}
         className={names.join(' ')}
         dir={isMixed(token) ? 'auto' : undefined}
         style={{ ...style, ...linesUnder(props.overlays ?? NO_OVERLAYS, index) } as CSSProperties}
