@@ -61,7 +61,9 @@ class FeatureLookup:
         """
         found: dict[str, Any] = {}
         for analysis, columns in self._scalars.items():
-            lines = lines_of(self._sae, analysis, feature, columns=columns).to_pylist()
+            # Whole tables where they hold no lists, so that what is kept of them serves other questions too.
+            is_whole = len(columns) + 1 == len(grouped_table(self._sae, analysis).schema)
+            lines = lines_of(self._sae, analysis, feature, columns=None if is_whole else columns).to_pylist()
             values = lines[0] if lines else dict.fromkeys(columns)
             found |= {f"{analysis}.{column}": _present(values[column]) for column in columns}
         return found

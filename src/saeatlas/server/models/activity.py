@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -122,7 +121,7 @@ class BreakdownInfo(BaseModel):
     def of(cls, found: Breakdown) -> BreakdownInfo:
         """Take over a breakdown."""
         record: dict[str, Any] = {name: getattr(found, name) for name in cls.model_fields if name != "levels"}
-        levels = [LevelInfo.model_construct(**asdict(level)) for level in found.levels]
+        levels = [LevelInfo.model_construct(**vars(level)) for level in found.levels]
         return cls.model_construct(**record, levels=levels)
 
 

@@ -38,7 +38,7 @@ from saeatlas.server.models.relations import (
     FeatureToken,
 )
 from saeatlas.server.resources.labels import shown_label
-from saeatlas.server.respond import Basis, record
+from saeatlas.server.respond import Basis, record, unchanged
 
 if TYPE_CHECKING:
     from saeatlas.atlas.contexts import Focus
@@ -66,7 +66,8 @@ def feature_bundle(request: Request, feature: FeatureNow) -> Response:
     Parts come from analyses that are current, or are computed where that takes a few milliseconds; otherwise they are
     null, and `missing` says why and what to run. The resources below the feature compute whatever is asked for.
     """
-    return record(request, _Bundle(feature).made())
+    known = unchanged(request, feature.sae.labels.position)
+    return record(request, _Bundle(feature).made()) if known is None else known
 
 
 @dataclass
@@ -138,9 +139,9 @@ class _Bundle:
         return self.sae.activations.count(self.feature.id) <= most
 
     def _stats(self) -> StatsInfo | None:
-        if self._is_quick(_QUICK):
-            return StatsInfo.of(live_stats(self.sae, self.feature.id))
         found = served_stats(self.sae, self.feature.id)
+        if found is None and self._is_quick(_QUICK):
+            found = live_stats(self.sae, self.feature.id)
         if found is None:
             self._lacks("stats", "stats")
         return None if found is None else StatsInfo.of(found)
@@ -189,8 +190,8 @@ class _Bundle:
         if not state_of(self.sae, "token-profile").is_current:
             self._lacks("ngrams", "token-profile")
             return None
-        lines = lines_of(self.sae, "token-profile", self.feature.id, "ngrams", _NGRAM_COLUMNS).to_pylist()
-        return _models(FeatureNgram, (line for line in lines if line["rank"] < _NGRAMS))
+        about = (self.sae, "token-profile", self.feature.id, "ngrams", _NGRAM_COLUMNS)
+        return _models(FeatureNgram, lines_of(*about, below=("rank", _NGRAMS)).to_pylist())
 
     def _breakdowns(self) -> list[BreakdownInfo]:
         found = served_breakdowns(self.sae, self.feature.id)
@@ -234,13 +235,13 @@ class _Bundle:
             self._lacks("effects", "logit-effects")
             return None
         columns = ("side", "rank", "token", "string", "effect")
-        lines = lines_of(self.sae, "logit-effects", self.feature.id, "effects", columns).to_pylist()
+        about = (self.sae, "logit-effects", self.feature.id, "effects", columns)
+        lines = lines_of(*about, below=("rank", _EFFECTS)).to_pylist()
         sides: dict[str, list[Effect]] = {"top": [], "bottom": []}
         for line in sorted(lines, key=lambda one: int(one["rank"])):
-            if line["rank"] < _EFFECTS:
-                sides[line["side"]].append(
-                    Effect.model_construct(token=line["token"], string=line["string"], effect=line["effect"])
-                )
+            sides[line["side"]].append(
+                Effect.model_construct(token=line["token"], string=line["string"], effect=line["effect"])
+            )
         return Effects.model_construct(promoted=sides["top"], suppressed=sides["bottom"])
 
     def _clusters(self) -> list[FeatureCluster]:
