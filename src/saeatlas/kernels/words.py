@@ -176,4 +176,6 @@ def _of_symbol(symbol: str) -> tuple[Piece, ...]:
     category = unicodedata.category(symbol)
     if category[0] == "P" or symbol.isascii():
         return (Piece(0, 1, fold(symbol), Kind.PUNCTUATION),) if symbol.isprintable() else ()
-    return (Piece(0, 1, fold(symbol) or symbol, Kind.SYMBOL),) if category[0] == "S" else ()
+    # What this Python does not know yet may be a new emoji.
+    is_symbol = category[0] == "S" or category in {"Cn", "Co"}
+    return (Piece(0, 1, fold(symbol) or symbol, Kind.SYMBOL),) if is_symbol else ()
