@@ -114,7 +114,7 @@ def _delete(store: Store, path: str) -> int:
 
 def _is_old(store: Store, key: str, min_age_seconds: float) -> bool:
     try:
-        return store.age(key) >= min_age_seconds
+        return store.open(key).age >= min_age_seconds
     except NotFound:
         return False
 

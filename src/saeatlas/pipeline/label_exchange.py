@@ -123,18 +123,22 @@ def import_labels(
     for part in by_sae.values():
         _write(part, found)
     left_out = Counter(name for name in _names(found) if wanted[name] is None)
+    return _report(found, list(by_sae.values()), n_categories, dict(sorted(left_out.items())))
+
+
+def _report(found: LabelFile, parts: list[_Part], n_categories: int, left_out: Mapping[str, int]) -> ImportReport:
     return ImportReport(
         shape=found.shape,
         n_lines=found.n_lines,
-        n_new=sum(len(part.events) for part in by_sae.values()),
-        n_known=sum(part.n_known for part in by_sae.values()),
-        n_duplicates=sum(part.n_duplicates for part in by_sae.values()),
-        n_repeated=sum(_n_repeated(part.events) for part in by_sae.values()),
+        n_new=sum(len(part.events) for part in parts),
+        n_known=sum(part.n_known for part in parts),
+        n_duplicates=sum(part.n_duplicates for part in parts),
+        n_repeated=sum(_n_repeated(part.events) for part in parts),
         n_without_label=found.n_without_label,
         n_headings=found.n_headings,
         n_categories=n_categories,
-        saes={name: len(part.events) for name, part in by_sae.items()},
-        left_out=dict(sorted(left_out.items())),
+        saes={part.sae.name: len(part.events) for part in parts},
+        left_out=left_out,
     )
 
 

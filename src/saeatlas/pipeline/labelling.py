@@ -70,11 +70,6 @@ def label(  # noqa: PLR0913 - the members of a label, each by its name
     extra
         Members of other programs, kept as they are.
 
-    Returns
-    -------
-    LabelEvent
-        What was written.
-
     Raises
     ------
     InvalidInput

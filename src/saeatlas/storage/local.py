@@ -32,7 +32,7 @@ _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 class LocalBlob:
     """An open file. It stays readable when the file is deleted, and closes when nothing refers to it."""
 
-    __slots__ = ("_fd", "_key", "is_file", "path", "size")
+    __slots__ = ("_fd", "_key", "_written_at", "is_file", "path", "size")
 
     def __init__(self, fd: int, key: str, path: Path) -> None:
         self._fd = fd
@@ -40,12 +40,18 @@ class LocalBlob:
         self.path: Path | None = path
         status = os.fstat(fd)
         self.size = status.st_size
+        self._written_at = status.st_mtime
         self.is_file = stat.S_ISREG(status.st_mode)
 
     def __del__(self, close: object = os.close) -> None:
         # The default argument keeps `close` alive while the interpreter shuts down.
         if callable(close):
             close(self._fd)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the file was written."""
+        return max(0.0, time.time() - self._written_at)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes from `offset`."""
@@ -278,13 +284,6 @@ class LocalStore:
                 else:
                     path.unlink(missing_ok=True)
         return freed
-
-    def age(self, key: str) -> float:
-        """Seconds since the object was written."""
-        try:
-            return max(0.0, time.time() - self._file(key).stat().st_mtime)
-        except _ABSENT as error:
-            raise self._no_object(key) from error
 
     def _file(self, key: str) -> Path:
         return self.path / check_key(key)

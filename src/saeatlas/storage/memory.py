@@ -22,17 +22,23 @@ __all__ = ["MemoryBlob", "MemoryStore"]
 class MemoryBlob:
     """An object held in memory."""
 
-    __slots__ = ("_data", "_key", "path")
+    __slots__ = ("_data", "_key", "_written_at", "path")
 
-    def __init__(self, key: str, data: bytes) -> None:
+    def __init__(self, key: str, data: bytes, written_at: float) -> None:
         self._key = key
         self._data = data
+        self._written_at = written_at
         self.path: Path | None = None
 
     @property
     def size(self) -> int:
         """Bytes in all."""
         return len(self._data)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the object was put."""
+        return max(0.0, time.time() - self._written_at)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes from `offset`."""
@@ -69,14 +75,11 @@ class MemoryStore:
 
     def get(self, key: str) -> bytes:
         """Return a whole object; `NotFound` when there is none."""
-        found = self._objects.get(check_key(key))
-        if found is None:
-            raise NotFound(f"No object '{key}' in {self.url}")
-        return found[0]
+        return self._found(key)[0]
 
     def open(self, key: str) -> MemoryBlob:
         """Open an object for ranged reads; it stays readable after it was deleted."""
-        return MemoryBlob(key, self.get(key))
+        return MemoryBlob(key, *self._found(key))
 
     def exists(self, key: str) -> bool:
         """Whether an object has this key."""
@@ -151,9 +154,8 @@ class MemoryStore:
         """Return 0: a scratch directory of this store lives no longer than its block."""
         return 0
 
-    def age(self, key: str) -> float:
-        """Seconds since the object was written."""
+    def _found(self, key: str) -> tuple[bytes, float]:
         found = self._objects.get(check_key(key))
         if found is None:
             raise NotFound(f"No object '{key}' in {self.url}")
-        return max(0.0, time.time() - found[1])
+        return found

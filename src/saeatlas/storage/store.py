@@ -27,6 +27,11 @@ class Blob(Protocol):
         """File of the object, for libraries that want a path, or None where objects are not files."""
         ...
 
+    @property
+    def age(self) -> float:
+        """Seconds since the object was written."""
+        ...
+
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes from `offset`; fewer is a `FormatError` of kind corrupt-artifact."""
         ...
@@ -101,8 +106,4 @@ class Store(Protocol):
 
     def sweep(self, *, min_age: float, dry_run: bool = False) -> int:
         """Remove what killed writers left in flight and untouched for `min_age` seconds; return its bytes."""
-        ...
-
-    def age(self, key: str) -> float:
-        """Seconds since the object was written."""
         ...

@@ -94,10 +94,6 @@ class FailingStore:
         """Clean the inner store."""
         return self.inner.sweep(min_age=min_age, dry_run=dry_run)
 
-    def age(self, key: str) -> float:
-        """Ask the inner store."""
-        return self.inner.age(key)
-
     def _write(self, what: str, write: Callable[[], _T]) -> _T:
         with self._lock:
             self.writes += 1

@@ -27,7 +27,6 @@ CALLS_WITH_A_KEY: dict[str, Callable[[Store, str], object]] = {
     "append": lambda store, key: store.append(key, b"x\n", beside="b"),
     "append beside": lambda store, key: store.append("a", b"x\n", beside=key),
     "delete": lambda store, key: store.delete(key),
-    "age": lambda store, key: store.age(key),
 }
 
 
@@ -116,11 +115,7 @@ class PutContract(_Contract):
 
     def test_age_of_a_new_object_is_small(self, store: Store) -> None:
         store.put_new("a", b"x")
-        assert 0 <= store.age("a") < 60
-
-    def test_age_of_nothing_is_not_found(self, store: Store) -> None:
-        with pytest.raises(NotFound):
-            store.age("a")
+        assert 0 <= store.open("a").age < 60
 
     @pytest.mark.parametrize("call", CALLS_WITH_A_KEY)
     def test_bad_key_is_refused(self, store: Store, call: str) -> None:
