@@ -6,6 +6,9 @@ import { app } from './state';
 import type { FeatureStore } from './store';
 import type { SaeDetail, SearchHit, SearchResult, SnippetPart } from './types';
 
+/** A hit as it is shown: of the index, of labels matched here, or the feature whose number was typed. */
+export type FoundHit = Omit<SearchHit, 'where' | 'score' | 'index'> & { where: SearchHit['where'] | 'number' };
+
 export interface Found {
   /** 'index' for the server's full-text index, 'labels' for labels matched here. */
   by: 'index' | 'labels';
@@ -13,7 +16,7 @@ export interface Found {
   /** Whether nothing has all words, so that the hits have some of them. */
   is_any: boolean;
   total: number;
-  hits: SearchHit[];
+  hits: FoundHit[];
 }
 
 /** Text cut into what matches and what does not; `ranges` holds starts and ends in turn. */
@@ -36,7 +39,7 @@ const LABEL_COLUMNS = ['labels.text', 'explanations.text', 'token-profile.single
 export function searchLabels(store: FeatureStore, query: string, limit: number): Found {
   const texts: string[] = [];
   const features: number[] = [];
-  const wheres: string[] = [];
+  const wheres: SearchHit['where'][] = [];
   for (const name of LABEL_COLUMNS) {
     const column = store.column(name);
     if (!column) continue;
@@ -57,7 +60,7 @@ export function searchLabels(store: FeatureStore, query: string, limit: number):
   const [found, info, order] = matcher.search(texts, query, 1, 10_000);
   const places =
     order && info ? order.map((place) => [info.idx[place], place]) : (found ?? []).map((index) => [index, -1]);
-  const hits = new Map<number, SearchHit>();
+  const hits = new Map<number, FoundHit>();
   for (const [index, place] of places) {
     const feature = features[index];
     if (hits.has(feature)) continue;
@@ -68,7 +71,6 @@ export function searchLabels(store: FeatureStore, query: string, limit: number):
       feature,
       corpus: null,
       document: null,
-      score: 1 / (1 + hits.size),
       where: wheres[index],
       snippet: snippetOf(texts[index], ranges),
     });

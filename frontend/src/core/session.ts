@@ -3,7 +3,7 @@ import { getJson, nameAtlas, postJson, segment, isAborted, type ApiError } from 
 import { app, patch, type AppState, type Filter, type Selection } from './state';
 import { FeatureStore, isOfLabels } from './store';
 import { decodeState, MOST_IDS, type Shared } from './url';
-import type { ColumnInfo, Health, SaeDetail, StoredSet } from './types';
+import type { ColumnInfo, Health, SaeDetail, FeatureSet } from './types';
 import { Viewer } from './view';
 
 /** What tables and maps show first, as far as it is there. */
@@ -224,5 +224,5 @@ export async function storeSet(ids: Uint32Array, name: string): Promise<string> 
   const { sae } = app.getState();
   if (sae === null) throw new Error('No SAE is open');
   const body = { features: Array.from(ids), name };
-  return (await postJson<StoredSet>(`/saes/${segment(sae)}/sets`, body)).set;
+  return (await postJson<FeatureSet>(`/saes/${segment(sae)}/sets`, body)).set;
 }

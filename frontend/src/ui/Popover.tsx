@@ -5,7 +5,7 @@ import styles from './popover.module.css';
 interface PopoverProps {
   /** What the button shows. */
   face: ReactNode;
-  /** What the button is called where its face is not enough. */
+  /** What the panel is called. */
   label?: string;
   title?: string;
   className?: string;
@@ -51,7 +51,6 @@ export function Popover({ face, label, title, className, isAtEnd = false, childr
         type="button"
         className={className}
         title={title}
-        aria-label={label}
         aria-expanded={isOpen}
         aria-controls={isOpen ? id : undefined}
         onClick={() => setOpen(!isOpen)}

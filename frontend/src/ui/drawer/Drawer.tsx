@@ -12,7 +12,7 @@ import { useApp } from '../useApp';
 import { useJson } from '../useJson';
 import styles from './drawer.module.css';
 
-const FACTS = ['n_active', 'density', 'mean', 'max', 'median', 'std'];
+const FACTS = ['n_active', 'density', 'mean', 'max', 'median', 'std'] as const;
 const N_EXAMPLES = 4;
 const N_NEIGHBORS = 6;
 
@@ -40,7 +40,7 @@ function Texts({ bundle }: { bundle: FeatureBundle }) {
 function Stats({ bundle }: { bundle: FeatureBundle }) {
   if (bundle.is_dead) return <p className="notice warn">This feature is active in no row of the corpus.</p>;
   if (!bundle.stats) return null;
-  const facts = FACTS.filter((name) => bundle.stats![name] !== undefined);
+  const { stats } = bundle;
   return (
     <>
       {bundle.histograms ? (
@@ -52,10 +52,10 @@ function Stats({ bundle }: { bundle: FeatureBundle }) {
         />
       ) : null}
       <dl className={styles.facts}>
-        {facts.map((name) => (
+        {FACTS.map((name) => (
           <div key={name}>
             <dt>{name.replaceAll('_', ' ')}</dt>
-            <dd>{scalarText(bundle.stats![name])}</dd>
+            <dd>{scalarText(stats[name])}</dd>
           </div>
         ))}
       </dl>

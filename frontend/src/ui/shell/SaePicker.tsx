@@ -115,13 +115,14 @@ export function SaePicker() {
   const corpus = useApp((state) => state.detail?.corpus ?? null);
   return (
     <Popover
-      label={sae === null ? 'Choose an SAE' : `SAE ${sae}: facts, report card, and other SAEs`}
+      label="About the SAE, and other SAEs"
       face={
         <span className={styles.face}>
           <span className="ellipsis" dir="auto">
             {sae ?? 'Choose an SAE'}
           </span>
           {corpus === null ? null : <span className="muted ellipsis">{corpus}</span>}
+          {sae === null ? null : <span className="visually-hidden">: facts, report card and other SAEs</span>}
           <span aria-hidden="true">▾</span>
         </span>
       }

@@ -2,10 +2,10 @@
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { useLocation } from 'wouter';
 import { report } from '../../core/messages';
-import { featureOf, hasIndex, search, type Found } from '../../core/search';
+import { featureOf, hasIndex, search, type Found, type FoundHit } from '../../core/search';
 import { app, select } from '../../core/state';
 import { segment } from '../../core/api';
-import type { SaeDetail, SaeList, SearchHit } from '../../core/types';
+import type { SaeDetail, SaeList } from '../../core/types';
 import { pathTo, saeOf } from '../../core/url';
 import { count } from '../../plots/numbers';
 import { go } from '../Go';
@@ -18,12 +18,12 @@ const LIMIT = 30;
 const DELAY = 140;
 
 /** The number of a feature that was typed, as a hit before all others. */
-function numberHit(query: string): SearchHit | null {
+function numberHit(query: string): FoundHit | null {
   const { sae, detail } = app.getState();
   const feature = detail ? featureOf(query, detail.n_features) : null;
   if (sae === null || feature === null) return null;
   const snippet = [{ text: `Feature ${feature}`, is_match: true }];
-  return { kind: 'features', sae, feature, corpus: null, document: null, score: 1, where: 'number', snippet };
+  return { kind: 'features', sae, feature, corpus: null, document: null, where: 'number', snippet };
 }
 
 /** Whether the server can search: the SAE on show says so, and at the start the first SAE does. */
@@ -60,7 +60,7 @@ function useSearch(query: string): { found: Found | null; isLoading: boolean } {
   return { found: isHere ? found.found : null, isLoading: query.trim() !== '' && !isHere };
 }
 
-function follow(hit: SearchHit): void {
+function follow(hit: FoundHit): void {
   if (hit.feature !== null && hit.sae !== null) {
     const isOther = hit.sae !== app.getState().sae;
     go(pathTo(hit.sae, `f/${hit.feature}`), isOther);
@@ -68,7 +68,7 @@ function follow(hit: SearchHit): void {
     go(`/c/${encodeURIComponent(hit.corpus)}/d/${encodeURIComponent(hit.document)}`);
 }
 
-function Hit({ hit }: { hit: SearchHit }) {
+function Hit({ hit }: { hit: FoundHit }) {
   return (
     <>
       <span className={styles.what} dir="auto" title={hit.document ?? undefined}>
@@ -106,7 +106,7 @@ export function SearchBox() {
     [],
   );
   useCommands(commands);
-  const choose = (hit: SearchHit) => {
+  const choose = (hit: FoundHit) => {
     setOpen(false);
     input.current?.blur();
     follow(hit);
