@@ -1,14 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Example, MissingPart } from '../src/core/types';
-import {
-  MOST_LAYERS,
-  naturalText,
-  seenFrom,
-  toggled,
-  valuesOf,
-  windowStarts,
-  type DocumentText,
-} from '../src/pages/document/layers';
+import type { DocumentView, Example, MissingPart } from '../src/core/types';
+import { MOST_LAYERS, naturalText, seenFrom, toggled, valuesOf, windowStarts } from '../src/pages/document/layers';
 import { byEffect, certaintyText, effectText, levelLines, type BreakdownInfo } from '../src/pages/feature/breakdowns';
 import { columnsLeftOut, lacksOf, reasonOf } from '../src/pages/feature/missing';
 import { anyOther, idFrom, stepsFrom } from '../src/pages/feature/order';
@@ -176,7 +168,7 @@ describe('a document', () => {
     stop: 14,
     tokens: ['a', 'b', 'c', 'd'],
     activations: { feature: [3, 3, 8, 5], position: [10, 12, 12, 99], value: [1, 2, 5, 7] },
-  } as unknown as DocumentText;
+  } as unknown as DocumentView;
 
   it('is read as it was written, with what no token covers between them', () => {
     const text = { text: '🙂 a\n  bc', text_start: 100, tokens: ['🙂', 'a', '##b'] };
@@ -185,7 +177,7 @@ describe('a document', () => {
       [102, 103],
       [106, 107],
     ] as const;
-    const found = naturalText({ ...text, spans } as unknown as DocumentText)!;
+    const found = naturalText({ ...text, spans } as unknown as DocumentView)!;
     expect(found).toEqual({ tokens: ['🙂', 'a', 'b'], gaps: ['', ' ', '\n  '], rest: 'c' });
     expect(
       naturalText({
@@ -195,9 +187,9 @@ describe('a document', () => {
           [100, 101],
           [106, 107],
         ],
-      } as unknown as DocumentText),
+      } as unknown as DocumentView),
     ).toBeNull();
-    expect(naturalText({ ...text, spans: null } as unknown as DocumentText)).toBeNull();
+    expect(naturalText({ ...text, spans: null } as unknown as DocumentView)).toBeNull();
   });
 
   it('has the values of a feature at its tokens, and none elsewhere', () => {

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 
 import { getJson, isAborted, segment } from '../../core/api';
-import type { Scalar } from '../../core/types';
+import type { DocumentView, Scalar } from '../../core/types';
 import { number, plural } from '../../plots/numbers';
 import { Absent, Skeleton } from '../../ui/section/Section';
 import { Legend } from '../../ui/tokens/Legend';
@@ -11,16 +11,7 @@ import { reachOf } from '../../ui/tokens/shades';
 import { TokenRun, type Overlay } from '../../ui/tokens/TokenRun';
 import styles from './document.module.css';
 import { FeatureChooser } from './FeatureChooser';
-import {
-  LAYER_COLOURS,
-  MOST_LAYERS,
-  naturalText,
-  seenFrom,
-  toggled,
-  valuesOf,
-  windowStarts,
-  type DocumentText,
-} from './layers';
+import { LAYER_COLOURS, MOST_LAYERS, naturalText, seenFrom, toggled, valuesOf, windowStarts } from './layers';
 
 /** Rows of one answer; the server gives no more. */
 const PAGE = 5000;
@@ -35,7 +26,7 @@ export interface DocumentPanelProps {
   readonly position?: number;
   /** Whether the model looks back only. */
   readonly isCausal?: boolean;
-  readonly onView?: (view: DocumentText) => void;
+  readonly onView?: (view: DocumentView) => void;
 }
 
 export function DocumentPanel(props: DocumentPanelProps) {
@@ -71,13 +62,13 @@ interface Asked {
   readonly start: number;
 }
 
-function useDocument({ corpus, document, sae, start }: Asked, onView?: (view: DocumentText) => void) {
-  const [view, setView] = useState<DocumentText | null>(null);
+function useDocument({ corpus, document, sae, start }: Asked, onView?: (view: DocumentView) => void) {
+  const [view, setView] = useState<DocumentView | null>(null);
   const [error, setError] = useState<Error | null>(null);
   useEffect(() => {
     const asking = new AbortController();
     const path = `/corpora/${segment(corpus)}/documents/${segment(document)}`;
-    getJson<DocumentText>(path, { sae, start }, asking.signal).then(
+    getJson<DocumentView>(path, { sae, start }, asking.signal).then(
       (answer) => {
         setView(answer);
         setError(null);
@@ -92,7 +83,7 @@ function useDocument({ corpus, document, sae, start }: Asked, onView?: (view: Do
   return { view, error };
 }
 
-function Body(props: DocumentPanelProps & { view: DocumentText; chosen: readonly (number | null)[] }) {
+function Body(props: DocumentPanelProps & { view: DocumentView; chosen: readonly (number | null)[] }) {
   const { view, chosen, position, isCausal = false } = props;
   const window = view.window_size;
   const natural = useMemo(() => naturalText(view), [view]);
@@ -149,7 +140,7 @@ interface MainLayer {
 }
 
 /** The first feature colours the tokens, the others are lines under them in their own colours. */
-function layersOf(view: DocumentText, chosen: readonly (number | null)[]): [MainLayer, Overlay[]] {
+function layersOf(view: DocumentView, chosen: readonly (number | null)[]): [MainLayer, Overlay[]] {
   const first = chosen[0] ?? null;
   const values = first === null ? new Array<null>(view.tokens?.length ?? 0).fill(null) : valuesOf(view, first);
   const overlays = chosen.flatMap((each, index) => {
@@ -160,7 +151,7 @@ function layersOf(view: DocumentText, chosen: readonly (number | null)[]): [Main
   return [{ feature: first, values, reach: reachOf([values]) }, overlays];
 }
 
-function PlainText({ view }: { view: DocumentText }) {
+function PlainText({ view }: { view: DocumentView }) {
   return (
     <>
       <p className={styles.note}>No tokens to colour: {view.reason || 'the corpus was imported without them'}.</p>
@@ -173,7 +164,7 @@ function PlainText({ view }: { view: DocumentText }) {
   );
 }
 
-function Pages({ view, onStart }: { view: DocumentText; onStart: (start: number) => void }) {
+function Pages({ view, onStart }: { view: DocumentView; onStart: (start: number) => void }) {
   if (view.n_rows <= PAGE) return null;
   return (
     <p className={styles.pages}>
@@ -190,7 +181,7 @@ function Pages({ view, onStart }: { view: DocumentText; onStart: (start: number)
   );
 }
 
-function Facts({ view }: { view: DocumentText }) {
+function Facts({ view }: { view: DocumentView }) {
   return (
     <dl className={styles.facts}>
       <div>

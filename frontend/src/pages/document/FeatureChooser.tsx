@@ -2,17 +2,18 @@
 
 import { useId, useState, type FormEvent } from 'react';
 
+import type { DocumentView } from '../../core/types';
 import { count, number, plural } from '../../plots/numbers';
 import { Go } from '../../ui/Go';
 import { featurePath } from '../feature/Header';
 import styles from './document.module.css';
-import { LAYER_COLOURS, MOST_LAYERS, type DocumentText, type FeatureInDocument } from './layers';
+import { LAYER_COLOURS, MOST_LAYERS, type FeatureInDocument } from './layers';
 
 /** Strongest features to choose from; any other one is chosen by its id. */
 const OFFERED = 24;
 
 export interface FeatureChooserProps {
-  readonly view: DocumentText;
+  readonly view: DocumentView;
   /** By colour; null where a colour is free. */
   readonly chosen: readonly (number | null)[];
   readonly isFull: boolean;

@@ -2,20 +2,20 @@
 
 import { useState } from 'react';
 
+import type { DocumentView } from '../../core/types';
 import { useReady } from '../../ui/ready';
 import { Section } from '../../ui/section/Section';
 import { useApp } from '../../ui/useApp';
 import { usePath } from '../../ui/usePath';
 import styles from './document.module.css';
 import { DocumentPanel } from './DocumentPanel';
-import type { DocumentText } from './layers';
 import { useSaeOfCorpus } from './saeOfCorpus';
 
 export default function DocumentPage() {
   const [, corpus = '', , document = ''] = usePath();
   const open = useApp((state) => state.sae);
   const { saes, chosen, choose } = useSaeOfCorpus(corpus, open);
-  const [view, setView] = useState<DocumentText | null>(null);
+  const [view, setView] = useState<DocumentView | null>(null);
   useReady('document', view !== null);
   return (
     <main className={styles.page} aria-label="Document">

@@ -2,23 +2,7 @@
 
 import type { DocumentView } from '../../core/types';
 
-/** A document view with what only its own page reads. */
-export interface DocumentText extends DocumentView {
-  readonly text_start: number | null;
-  readonly spans: readonly (readonly [number, number])[] | null;
-  readonly window_size: number | null;
-  /** Active features of the rows shown, the strongest first. */
-  readonly features: readonly FeatureInDocument[] | null;
-  readonly n_features: number | null;
-}
-
-export interface FeatureInDocument {
-  readonly feature: number;
-  readonly count: number;
-  readonly max: number;
-  readonly mean: number;
-  readonly text: string | null;
-}
+export type FeatureInDocument = NonNullable<DocumentView['features']>[number];
 
 export interface NaturalText {
   /** What each token covers of the text. */
@@ -30,7 +14,7 @@ export interface NaturalText {
 }
 
 /** The text itself, cut where tokens lie in it; null where it is not known, or where tokens overlap. */
-export function naturalText(view: DocumentText): NaturalText | null {
+export function naturalText(view: DocumentView): NaturalText | null {
   const { text, text_start: first, spans } = view;
   if (text === null || first === null || !spans || spans.length !== view.tokens?.length) return null;
   // Places count characters, of which one may take two units of a string.

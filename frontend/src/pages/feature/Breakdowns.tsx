@@ -9,7 +9,7 @@ import styles from './feature.module.css';
 import { columnsLeftOut } from './missing';
 
 export function Breakdowns({ bundle, reason }: { bundle: FeatureBundle; reason: string }) {
-  const found = byEffect(bundle.breakdowns as unknown as BreakdownInfo[]);
+  const found = byEffect(bundle.breakdowns);
   const leftOut = columnsLeftOut(bundle.missing);
   return (
     <Section title="By metadata" note={found.length ? 'strongest effect first; the unit is the document' : undefined}>

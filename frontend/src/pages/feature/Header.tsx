@@ -82,11 +82,14 @@ function Named({ bundle, colours }: { bundle: FeatureBundle | null; colours: Rea
   );
 }
 
-function Steps({ sae, n, steps, orderName, onGo, onRandom }: HeaderProps) {
+function Steps(props: HeaderProps) {
+  const { sae, n, steps, orderName, onGo, onRandom } = props;
   const place =
-    steps.place === null
-      ? `not among the ${count(steps.total)} that the filters let through`
-      : `${count(steps.place)} of ${count(steps.total)} ${orderName}`;
+    props.feature >= n
+      ? '\u00a0'
+      : steps.place === null
+        ? `not among the ${count(steps.total)} that the filters let through`
+        : `${count(steps.place)} of ${count(steps.total)} ${orderName}`;
   return (
     <nav className={styles.steps} aria-label="Features">
       <StepLink sae={sae} to={steps.previous} text="‹ Previous" keyName="[" />

@@ -1,35 +1,12 @@
 /** How a feature fires across the levels of a metadata column, made ready for a chart. */
 
+import type { components } from '../../../generated/schema';
 import { count, number, percent } from '../../plots/numbers';
 import { wilson } from '../../plots/intervals';
 import type { IntervalLine } from '../../plots/Intervals';
 
-export interface BreakdownLevel {
-  readonly level: string | null;
-  readonly lower: number | null;
-  readonly upper: number | null;
-  readonly n_documents: number;
-  readonly n_documents_active: number;
-  readonly n_rows: number;
-  readonly n_active: number;
-  readonly rate: number | null;
-  readonly mean: number | null;
-}
-
-export interface BreakdownInfo {
-  readonly column: string;
-  readonly kind: 'categorical' | 'numeric';
-  readonly effect_name: 'cramers_v' | 'spearman_rho';
-  readonly effect: number | null;
-  readonly effect_corrected: number | null;
-  readonly p: number | null;
-  readonly q: number | null;
-  readonly q_reason: string | null;
-  readonly min_expected: number | null;
-  readonly n_documents: number;
-  readonly n_missing: number;
-  readonly levels: readonly BreakdownLevel[];
-}
+export type BreakdownInfo = components['schemas']['BreakdownInfo'];
+type BreakdownLevel = components['schemas']['LevelInfo'];
 
 const MOST_LEVELS = 12;
 

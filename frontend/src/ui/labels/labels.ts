@@ -56,12 +56,9 @@ export function bodyOf(draft: LabelDraft): LabelNew {
   };
 }
 
-/** A label as history lists it: the event may also be one that took others back. */
-export type LabelEvent = Label & { readonly action?: 'label' | 'retract' };
-
 export type LabelState = 'current' | 'superseded' | 'retracted' | 'retraction';
 
-export function stateOf(label: LabelEvent): LabelState {
+export function stateOf(label: Label): LabelState {
   if (label.action === 'retract') return 'retraction';
   if (label.is_retracted) return 'retracted';
   return label.superseded_by === null ? 'current' : 'superseded';

@@ -80,6 +80,7 @@ export const TokenRun = memo(function TokenRun(props: TokenRunProps) {
   const body = useMemo(() => runsOf(props), [props]);
   return (
     <div className={styles.place}>
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the same: keys and mouse read its tokens */}
       <div
         ref={box}
         role="group"
@@ -209,7 +210,7 @@ function Token({ index, isSpaced, isLed, ...props }: TokenProps) {
           ),
         )}
       </span>
-      {props.layout === 'document' && token.includes('\n') && !props.gaps ? '\n' : null}
+      {props.layout === 'document' && token.includes('\n') ? '\n' : null}
     </>
   );
 }

@@ -18,7 +18,6 @@ const SIGNS: Readonly<Record<string, string>> = {
   '\u200d': '‍',
   '\ufeff': '∅',
 };
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const INVISIBLE = /[\u0000-\u001f\u007f-\u00a0\u00ad\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff]/;
 
 /** The parts of a token as they are drawn. A token of nothing but spaces shows them as dots; the empty one a sign. */
