@@ -128,15 +128,18 @@ def _npm(*arguments: str) -> None:
 
 
 def _failure(error: Exception) -> str:
-    if isinstance(error, subprocess.CalledProcessError):
-        reason = f"'npm {' '.join(error.cmd[2:4])}' ended with {error.returncode}; its messages are above"
-    else:
-        reason = str(error)
     return (
-        f"The pages could not be built, so nothing was installed: {reason}.\n"
+        f"The pages could not be built, so nothing was installed: {_reason(error)}.\n"
         f"Without a package registry of npm in reach, set {SKIP}=1: everything but the pages is installed, and the "
         "server says at / how to build them. A wheel of saeatlas holds the pages and needs neither npm nor Node."
     )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        words = [word for word in error.cmd[2:] if not word.startswith("-")]
+        return f"'npm {' '.join(words[:2])}' ended with {error.returncode}; its messages are above"
+    return str(error)
 
 
 def main(scripts: list[str]) -> int:
@@ -147,7 +150,7 @@ def main(scripts: list[str]) -> int:
         if not scripts and not is_fresh():
             build_pages()
     except (OSError, ImportError, subprocess.CalledProcessError) as error:
-        sys.stderr.write(_failure(error) + "\n")
+        sys.stderr.write((_reason(error) if scripts else _failure(error)) + "\n")
         return 1
     return 0
 

@@ -82,7 +82,7 @@ def test_failure_keeps_the_old_pages_and_names_the_way_without_npm(
     (hook.FRONTEND / "package.json").write_text('{"scripts": {"build": "exit 3"}}')
     assert hook.main([]) == 1
     said = capsys.readouterr().err
-    assert "npm run --silent" in said and "SAEATLAS_SKIP_PAGES=1" in said
+    assert "'npm run build' ended with 3" in said and "SAEATLAS_SKIP_PAGES=1" in said
     assert (hook.PAGES / "index.html").exists() and not hook.is_fresh()
 
 
