@@ -138,3 +138,11 @@ def test_too_many_groups_are_refused_before_they_are_made(sae: SAE) -> None:
     stage = Split("feature", tuple(float(number) for number in range(100)))
     with pytest.raises(InvalidInput, match="20,000"):
         group_features(sae, staged([stage] * 12))
+
+
+def test_groups_that_are_nested_too_deeply_are_refused(sae: SAE) -> None:
+    split = Split("feature", ())
+    for _ in range(500):
+        split = Split("feature", (), {0: split})
+    with pytest.raises(InvalidInput, match="30 levels"):
+        group_features(sae, split)

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from saeatlas.atlas.atlas import Atlas
 from saeatlas.server.app import create_app
+from saeatlas.server.problems import HTTP_KINDS
 from saeatlas.server.settings import ServerSettings
 from saeatlas.testing.make_atlas import make_atlas
 
@@ -85,6 +86,12 @@ def test_every_whole_number_that_is_asked_has_bounds(document: dict[str, Any]) -
                     assert {"minimum", "maximum"} <= set(kind), f"{name} {one['name']}"
                 if kind.get("type") == "string" and "enum" not in kind and "const" not in kind:
                     assert "maxLength" in kind, f"{name} {one['name']}"
+
+
+def test_reference_lists_every_operation_and_every_kind_of_error(document: dict[str, Any]) -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/http.md").read_text(encoding="utf-8")
+    lacking = [name for name, _ in operations(document) if f"| `{name.replace('/api/v1', '')}` |" not in page]
+    assert lacking + [kind for kind in HTTP_KINDS if f"| `{kind}` |" not in page] == []
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])

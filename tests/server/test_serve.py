@@ -26,6 +26,7 @@ from saeatlas.server import patience
 from saeatlas.server.app import create_app
 from saeatlas.server.run import AtlasServer, listen
 from saeatlas.server.settings import ServerSettings
+from saeatlas.server.warm import warm_up
 
 SAES = "/api/v1/saes"
 FEATURES = "/api/v1/saes/toy/features?format=arrow"
@@ -94,6 +95,13 @@ def test_host_that_others_reach_gets_a_token_that_is_printed(atlas: Atlas) -> No
             assert answer.status == 200
 
 
+def test_first_page_is_loaded_before_somebody_asks(atlas: Atlas) -> None:
+    app = create_app(atlas.url, ServerSettings(token="correct-horse-battery"))
+    warm_up(app).join(60)
+    text = app.state.metrics.text(0)
+    assert re.search(r'route="/api/v1/saes/\{sae\}/features/\{feature\}",status="200"\} 1', text), text
+
+
 def test_taken_port_is_named_with_a_free_one(atlas: Atlas, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -129,7 +137,7 @@ def test_head_that_does_not_end_is_dropped(atlas: Atlas, monkeypatch: pytest.Mon
 
 
 def test_second_head_that_does_not_end_is_dropped_too(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(patience, "HEADER_SECONDS", 2.0)
     with running(atlas) as address, socket.create_connection(address, timeout=30) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200")

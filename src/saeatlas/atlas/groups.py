@@ -25,7 +25,8 @@ __all__ = ["MISSING", "Group", "Split", "group_features", "staged"]
 MISSING = "missing"
 """Key of the group of the features without a value."""
 _MOST_GROUPS = 20_000
-_MOST_LEVELS = 12
+_MOST_LEVELS = 30
+_Cut = tuple[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -107,44 +108,55 @@ def group_features(sae: SAE, split: Split, predicates: tuple[Predicate | AnyOf, 
         When a metric is no column.
     InvalidInput
         When a metric is no number, thresholds are not finite, ascending and different, or there would be more than
-        20,000 groups.
+        20,000 groups or 30 levels.
     """
-    top, n_groups = _Node((None, None), is_missing=False, split=split), 0
+    top = _Node((None, None), is_missing=False, split=split)
     ids = matching_features(sae, FeatureQuery(predicates=predicates))
-    digits: dict[tuple[str, tuple[float, ...]], npt.NDArray[np.int64]] = {}
-    level, place = [top], np.zeros(ids.size, np.int64)
+    digits: dict[_Cut, npt.NDArray[np.int64]] = {}
+    level, place, here = [top], np.zeros(ids.size, np.int64), np.arange(ids.size)
     leaves: list[_Node] = []
     leaf_of = np.zeros(ids.size, np.int64)
-    here = np.arange(ids.size)
-    for _ in range(_MOST_LEVELS + 1):
+    n_groups, n_levels = 0, 0
+    while level:
+        n_levels += 1
         n_groups += sum(len(node.split.thresholds) + 2 for node in level if node.split is not None)
-        if n_groups > _MOST_GROUPS:
-            raise InvalidInput(f"There would be more than {_MOST_GROUPS:,} groups", hint="Cut by fewer thresholds.")
-        below: list[_Node] = []
-        first = np.full(len(level), -1, np.int64)
-        kinds: dict[tuple[str, tuple[float, ...]], list[int]] = {}
-        for index, node in enumerate(level):
-            if node.split is None:
-                continue
-            key = (node.split.metric, node.split.thresholds)
-            kinds.setdefault(key, []).append(index)
+        if n_groups > _MOST_GROUPS or n_levels > _MOST_LEVELS:
+            raise InvalidInput(
+                f"There would be more than {_MOST_GROUPS:,} groups, or {_MOST_LEVELS} levels of them",
+                hint="Cut by fewer thresholds.",
+            )
+        below, first, cuts = _cut(level)
+        place, here = _settle(level, first, place, here, leaves, leaf_of)
+        moved = np.empty(place.size, np.int64)
+        for cut, indices in cuts.items():
+            if cut not in digits:
+                digits[cut] = _digits(sae, *cut)[ids]
+            is_of = np.isin(place, indices) if len(cuts) > 1 else np.ones(place.size, bool)
+            moved[is_of] = first[place[is_of]] + digits[cut][here[is_of]]
+        level, place = below, moved
+    _fill(leaves, leaf_of, ids)
+    return [_group(node) for node in top.children], int(ids.size)
+
+
+def _cut(level: list[_Node]) -> tuple[list[_Node], npt.NDArray[np.int64], dict[_Cut, list[int]]]:
+    """Make the groups below a level.
+
+    Returns
+    -------
+    list of _Node, int64 [nodes], dict
+        The groups; for each node of the level the place of its first among them, -1 where it is not cut; and the
+        nodes that are cut in the same way.
+    """
+    below: list[_Node] = []
+    first = np.full(len(level), -1, np.int64)
+    cuts: dict[_Cut, list[int]] = {}
+    for index, node in enumerate(level):
+        if node.split is not None:
+            cuts.setdefault((node.split.metric, node.split.thresholds), []).append(index)
             node.children = _children(node.split)
             first[index] = len(below)
             below += node.children
-        place, here = _settle(level, first, place, here, leaves, leaf_of)
-        if not below:
-            break
-        moved = np.empty(place.size, np.int64)
-        for key, indices in kinds.items():
-            if key not in digits:
-                digits[key] = _digits(sae, *key)[ids]
-            is_of = np.isin(place, indices) if len(kinds) > 1 else np.ones(place.size, bool)
-            moved[is_of] = first[place[is_of]] + digits[key][here[is_of]]
-        place, level = moved, below
-    else:
-        raise InvalidInput(f"Groups are nested more than {_MOST_LEVELS} levels deep")
-    _fill(leaves, leaf_of, ids)
-    return [_group(node) for node in top.children], int(ids.size)
+    return below, first, cuts
 
 
 def _settle(

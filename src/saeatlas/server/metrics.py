@@ -106,7 +106,7 @@ def _route(scope: Scope) -> str:
     path = str(getattr(scope.get("route"), "path", "none"))
     # A route knows its place in its own file only; where that is mounted, its commit left out, comes before.
     mounted = next((prefix for prefix in _PREFIXES if scope["path"].startswith(f"{prefix}/")), "")
-    return path if path == _PAGES or path == "none" or path.startswith(f"{mounted}/") else mounted + path
+    return path if path in {_PAGES, "none"} or path.startswith(f"{mounted}/") else mounted + path
 
 
 def _head(name: str, kind: str, words: str) -> list[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from saeatlas.cli.discovery import LOOK as GROUP
 from saeatlas.cli.options import AtlasOption
+
+if TYPE_CHECKING:
+    from saeatlas.server.settings import ServerSettings
 
 __all__ = ["GROUP", "command"]
 
@@ -41,8 +44,6 @@ def command(  # noqa: PLR0913 - each is an option of the command
 
     Example: saeatlas serve --atlas reviews.atlas --open
     """
-    from saeatlas.cli.render.screen import say
-    from saeatlas.cli.target import atlas_place
     from saeatlas.errors import InvalidInput
     from saeatlas.extras import require
     from saeatlas.settings import Settings
@@ -51,9 +52,7 @@ def command(  # noqa: PLR0913 - each is an option of the command
         raise InvalidInput(f"A port is a number from 0 to 65535, found: {port}")
     for module in ("fastapi", "uvicorn"):
         require(module, extra="server", to="serve an atlas")
-    from saeatlas.server.app import create_app
     from saeatlas.server.guard import is_loopback
-    from saeatlas.server.run import listen, serve_until_stopped
     from saeatlas.server.settings import ServerSettings
 
     settings = ServerSettings(
@@ -64,14 +63,26 @@ def command(  # noqa: PLR0913 - each is an option of the command
         pages=pages,
         memory_budget=Settings.from_environment().memory_budget,
     )
+    _serve(atlas, port, settings, is_opened=open_)
+
+
+def _serve(atlas: str, port: int, settings: ServerSettings, *, is_opened: bool) -> None:
+    """Serve until told to stop."""
+    from saeatlas.cli.render.screen import say
+    from saeatlas.cli.target import atlas_place
+    from saeatlas.server.app import create_app
+    from saeatlas.server.run import listen, serve_until_stopped
+    from saeatlas.server.warm import warm_up
+
     app = create_app(atlas_place(atlas), settings)
-    at = listen(host, port)
-    address = _address(host, int(at.getsockname()[1]), settings.token)
+    at = listen(settings.host, port)
+    address = _address(settings.host, int(at.getsockname()[1]), settings.token)
 
     def ready() -> None:
         say(f"Serving {app.state.live.store.url} at {address}")
         say("Stop with Ctrl-C.")
-        if open_:
+        warm_up(app)
+        if is_opened:
             import webbrowser
 
             webbrowser.open(address)
