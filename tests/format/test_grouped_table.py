@@ -41,6 +41,8 @@ def test_lines_are_those_of_the_whole_table(tmp_path: Path, group: int, by_colum
         assert read.lines(feature).to_pylist() == expected
         assert read.lines(feature).schema == table.schema
         assert read.lines(feature, ["text"]).to_pylist() == [{"text": line["text"]} for line in expected]
+        early = [line for line in expected if line["line"] < 40]
+        assert read.lines(feature, below=("line", 40)).to_pylist() == early
 
 
 def test_an_empty_table_has_no_lines_and_all_columns(tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from saeatlas.atlas.windows import Window, natural_text, window_start_of, windows_at
+from saeatlas.atlas.windows import Window, texts_of, window_start_of, windows_at
 
 if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
@@ -166,12 +165,7 @@ def _context(sae: SAE, window: Window, texts: dict[int, str | None]) -> _Context
             zip(window.strings, window.values[0], spans, window.visible, strict=True)
         )
     )
-    document, active = window.place.index, window.place.position - window.first
+    document = window.place.index
     if document not in texts:
         texts[document] = sae.corpus.documents.text(document) if window.spans is not None else None
-    natural = natural_text(window, texts[document], active)
-    return _Context(tokens, natural or _join(window.strings, active), natural is not None)
-
-
-def _join(strings: Sequence[str], active: int) -> tuple[str, str, str]:
-    return "".join(strings[:active]), strings[active], "".join(strings[active + 1 :])
+    return _Context(tokens, *texts_of(window, texts[document]))

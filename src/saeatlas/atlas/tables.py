@@ -128,7 +128,13 @@ def served_rows(
 
 
 def lines_of(
-    sae: SAE, analysis: str, feature: int, table: str = "data", columns: Sequence[str] | None = None
+    sae: SAE,
+    analysis: str,
+    feature: int,
+    table: str = "data",
+    columns: Sequence[str] | None = None,
+    *,
+    below: tuple[str, int] | None = None,
 ) -> pa.Table:
     """Return the lines of one feature in a table of an analysis that the commit lists, whether current or not.
 
@@ -138,8 +144,10 @@ def lines_of(
         Whose lines, and of which table.
     columns
         Columns to return; None for all.
+    below
+        A column of whole numbers, and a bound: only lines below it.
     """
-    return grouped_table(sae, analysis, table).lines(feature, columns)
+    return grouped_table(sae, analysis, table).lines(feature, columns, below)
 
 
 def grouped_table(sae: SAE, analysis: str, table: str = "data") -> GroupedTable:

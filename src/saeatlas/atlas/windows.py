@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.corpus import Corpus, Place
     from saeatlas.atlas.sae import SAE
 
-__all__ = ["Window", "is_visible", "listed_values", "natural_text", "why_no_tokens", "window_start_of", "windows_at"]
+__all__ = ["Window", "is_visible", "listed_values", "texts_of", "why_no_tokens", "window_start_of", "windows_at"]
 
 Rows = npt.NDArray[np.int64]
 Span = tuple[int | None, int | None]
@@ -142,18 +142,28 @@ def listed_values(activations: Activations, rows: npt.NDArray[np.integer[Any]], 
     return [value if known else None for value, known in zip(values[at].tolist(), is_listed.tolist(), strict=True)]
 
 
-def natural_text(window: Window, text: str | None, active: int) -> tuple[str, str, str] | None:
-    """Cut the text before, of and after a token of a window out of its document's text.
+def texts_of(window: Window, text: str | None) -> tuple[tuple[str, str, str], bool]:
+    """Return the text before, of and after the row of a window that has tokens, and whether it is natural.
 
-    None when there is no text, or the spans do not lie in it in order.
+    It is natural when it is cut out of its document's `text`: then the spans lie in it in order. Otherwise token
+    strings are joined together.
     """
-    if text is None or window.spans is None:
+    active = window.place.position - window.first
+    natural = _cut(window.spans, text, active)
+    if natural is not None:
+        return natural, True
+    strings = window.strings
+    return ("".join(strings[:active]), strings[active], "".join(strings[active + 1 :])), False
+
+
+def _cut(spans: list[Span] | None, text: str | None, active: int) -> tuple[str, str, str] | None:
+    if text is None or spans is None:
         return None
-    spans = [(start, end) for start, end in window.spans if start is not None and end is not None]
-    if len(spans) != len(window.spans) or any(not 0 <= start <= end <= len(text) for start, end in spans):
+    known = [(start, end) for start, end in spans if start is not None and end is not None]
+    if len(known) != len(spans) or any(not 0 <= start <= end <= len(text) for start, end in known):
         return None
-    start, end = spans[active]
-    first, last = spans[0][0], spans[-1][1]
+    start, end = known[active]
+    first, last = known[0][0], known[-1][1]
     if not first <= start <= end <= last:
         return None
     return text[first:start], text[start:end], text[end:last]

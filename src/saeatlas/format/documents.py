@@ -271,9 +271,14 @@ class DocumentsReader:
         Sorted rows are found by one merge with the runs when there are many.
         """
         rows = np.asarray(rows)
-        self._check_rows(rows)
         runs = self.runs
-        run = _find_runs(runs.first_row, rows)
+        if rows.size >= _MERGE_FROM and not (rows[1:] < rows[:-1]).any():
+            from saeatlas.kernels.locate import places_in
+
+            self._check_rows(rows[[0, -1]])
+            return places_in(runs.first_row, runs.document, runs.position, rows)
+        self._check_rows(rows)
+        run = np.searchsorted(runs.first_row, rows, "right") - 1
         position = runs.position[run] + (rows - runs.first_row[run])
         return runs.document[run], position.astype(np.uint32)
 
@@ -409,12 +414,3 @@ class DocumentsReader:
     def _check_document(self, document: int) -> None:
         if not 0 <= document < self.n_documents:
             raise NotFound(f"There is no document {document}: they are 0 to {self.n_documents - 1}")
-
-
-def _find_runs(first_row: Int64, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[Any]]:
-    """Return the run that holds each row, [rows]."""
-    if rows.size < _MERGE_FROM or (rows[1:] < rows[:-1]).any():
-        return np.searchsorted(first_row, rows, "right") - 1
-    from saeatlas.kernels.locate import merge_sorted
-
-    return merge_sorted(first_row, rows)

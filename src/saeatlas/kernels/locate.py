@@ -8,23 +8,28 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["merge_sorted", "range_of"]
+__all__ = ["places_in", "range_of"]
 
 Int64 = npt.NDArray[np.int64]
+UInt32 = npt.NDArray[np.uint32]
 
 
-def merge_sorted(starts: Int64, numbers: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint32]:
-    """Return the last range that starts at or before each number, [numbers].
+def places_in(
+    starts: Int64, owner: UInt32, offset: UInt32, numbers: npt.NDArray[np.integer[Any]]
+) -> tuple[UInt32, UInt32]:
+    """Return the owner of the range that each number falls in, and its place there, both [numbers].
 
     Parameters
     ----------
     starts
         Where each range starts, int64 [ranges + 1], ascending; the last one is where the last range ends.
+    owner, offset
+        Of each range: whose it is, and the place of its first number, [ranges].
     numbers
         Sorted, from `starts[0]` to below `starts[-1]`.
     """
     fixed = numbers if numbers.dtype == np.uint32 else numbers.astype(np.int64, copy=False)
-    return _merge(starts, np.ascontiguousarray(fixed))
+    return _places(starts, owner, offset, np.ascontiguousarray(fixed))
 
 
 @njit(cache=True, nogil=True)
@@ -43,11 +48,13 @@ def range_of(starts: Int64, at: int, number: np.int64) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _merge(starts: Int64, numbers: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
-    out = np.empty(numbers.size, np.uint32)
+def _places(starts: Int64, owner: UInt32, offset: UInt32, numbers: npt.NDArray[Any]) -> tuple[UInt32, UInt32]:
+    owners = np.empty(numbers.size, np.uint32)
+    places = np.empty(numbers.size, np.uint32)
     at = 0
     for i in range(numbers.size):
         number = np.int64(numbers[i])
         at = range_of(starts, at, number)
-        out[i] = at
-    return out
+        owners[i] = owner[at]
+        places[i] = np.int64(offset[at]) + number - starts[at]
+    return owners, places

@@ -8,10 +8,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from saeatlas.atlas.contexts import Focus
 from saeatlas.atlas.sae import SAE
-from saeatlas.atlas.windows import Window, natural_text, window_start_of, windows_at
+from saeatlas.atlas.windows import Window, texts_of, window_start_of, windows_at
 from saeatlas.server.respond import Basis
 
-__all__ = ["ContextExample", "ExampleList", "TextReader", "examples_of", "window_facts"]
+__all__ = ["ContextExample", "ExampleList", "ExampleText", "TextReader", "examples_of", "window_facts"]
+
+
+class ExampleText(BaseModel):
+    """A context as one text, cut out of the document where `is_natural_text`, otherwise token strings joined."""
+
+    before: str = Field(description="From the first token up to the active one.")
+    active: str = Field(description="The active token.")
+    after: str = Field(description="After the active token.")
+    spans: list[tuple[int | None, int | None]] | None = Field(
+        description="First character of each token in the document's text and the one past its last; null without."
+    )
 
 
 class ContextExample(BaseModel):
@@ -33,6 +44,9 @@ class ContextExample(BaseModel):
     context_available: bool = Field(description="Whether there are tokens.")
     reason: str = Field(description="Why there are none; empty when there are.")
     is_natural_text: bool = Field(description="Whether the tokens lie in the document's text, one after the other.")
+    text: ExampleText | None = Field(
+        default=None, description="The context as text, where `texts` asks for it and there are tokens."
+    )
 
 
 class ExampleList(BaseModel):
@@ -89,7 +103,9 @@ class ExampleList(BaseModel):
 class TextReader:
     """Texts of documents, each read once."""
 
-    def __init__(self, sae: SAE) -> None:
+    def __init__(self, sae: SAE, *, are_shown: bool = False) -> None:
+        self.are_shown = are_shown
+        """Whether examples show their texts; they are most of what an example says, a second time."""
         self._corpus = sae.corpus
         self._texts: dict[int, str | None] = {}
 
@@ -119,8 +135,9 @@ def examples_of(sae: SAE, feature: int, focus: Focus, span: tuple[int, int], tex
 def window_facts(sae: SAE, window: Window, texts: TextReader) -> dict[str, Any]:
     """Return what a window tells about its row, but the values."""
     place = window.place
-    active = place.position - window.first
-    is_natural = window.spans is not None and natural_text(window, texts.text(place.index), active) is not None
+    text, is_natural = ("", "", ""), False
+    if not window.reason:
+        text, is_natural = texts_of(window, texts.text(place.index) if window.spans is not None else None)
     return {
         "row": place.row,
         "document": place.document,
@@ -134,4 +151,10 @@ def window_facts(sae: SAE, window: Window, texts: TextReader) -> dict[str, Any]:
         "context_available": not window.reason,
         "reason": window.reason,
         "is_natural_text": is_natural,
+        "text": _text(window, text) if texts.are_shown and not window.reason else None,
     }
+
+
+def _text(window: Window, text: tuple[str, str, str]) -> ExampleText:
+    before, active, after = text
+    return ExampleText.model_construct(before=before, active=active, after=after, spans=window.spans)

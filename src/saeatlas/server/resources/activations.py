@@ -99,14 +99,7 @@ def _lines(feature: Feature, rows: npt.NDArray[Any], values: npt.NDArray[Any]) -
 
     reader = feature.sae.corpus.documents
     documents, positions = reader.locate(rows)
-    if not rows.size:
-        which, index = np.empty(0, np.int64), np.empty(0, np.int32)
-    elif bool((documents[1:] >= documents[:-1]).all()):
-        is_new = np.concatenate([[True], documents[1:] != documents[:-1]])
-        which, index = documents[is_new], (np.cumsum(is_new) - 1).astype(np.int32)
-    else:
-        which, place = np.unique(documents, return_inverse=True)
-        index = place.astype(np.int32)
+    which, index = _numbered(documents, reader.n_documents)
     names = reader.ids(which).cast(pa.string())
     return pa.table(
         {
@@ -116,3 +109,19 @@ def _lines(feature: Feature, rows: npt.NDArray[Any], values: npt.NDArray[Any]) -
             "value": pa.array(values),
         }
     )
+
+
+def _numbered(
+    documents: npt.NDArray[np.uint32], n_documents: int
+) -> tuple[npt.NDArray[np.integer[Any]] | None, npt.NDArray[np.int32]]:
+    """Return the distinct documents and the place of each row's document among them; None for all documents."""
+    if not documents.size:
+        return np.empty(0, np.int64), np.empty(0, np.int32)
+    is_new = np.concatenate([[True], documents[1:] != documents[:-1]])
+    if 2 * int(is_new.sum()) >= n_documents:
+        # Most of them are there: to name all costs less than to count off those that are.
+        return None, documents.view(np.int32)
+    if bool((documents[1:] >= documents[:-1]).all()):
+        return documents[is_new], (np.cumsum(is_new, dtype=np.int32) - np.int32(1)).astype(np.int32, copy=False)
+    which, place = np.unique(documents, return_inverse=True)
+    return which, place.astype(np.int32)

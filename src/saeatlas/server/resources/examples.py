@@ -34,6 +34,7 @@ def examples(  # noqa: PLR0913  # one for each parameter of the query
     strata: Annotated[int, Query(ge=1, le=100, description="Parts that 'quantiles' makes.")] = 4,
     low: Annotated[float | None, Query(allow_inf_nan=False, description="Only rows with at least this value.")] = None,
     high: Annotated[float | None, Query(allow_inf_nan=False, description="Only rows with less than this.")] = None,
+    texts: Annotated[bool, Query(description="Also the context of each as one text, and places of tokens.")] = False,
 ) -> Response:
     """Show rows where a feature is active, in context; with `low` and `high` those of a range, exactly."""
     known = unchanged(request)
@@ -58,6 +59,6 @@ def examples(  # noqa: PLR0913  # one for each parameter of the query
         low=low,
         high=high,
         n_matching=rows_between(sae, feature.id, low, high)[0].size if question.has_range else n_active,
-        examples=examples_of(sae, feature.id, focus, (before, after), TextReader(sae)),
+        examples=examples_of(sae, feature.id, focus, (before, after), TextReader(sae, are_shown=texts)),
     )
     return record(request, found)

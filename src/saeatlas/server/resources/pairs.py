@@ -16,7 +16,7 @@ from saeatlas.server.models.examples import TextReader, window_facts
 from saeatlas.server.models.names import FeatureNames
 from saeatlas.server.models.pairs import FeaturePair, JointHistogram, PairDocument, PairExample, PairSide, PairToken
 from saeatlas.server.models.tables import basis_of
-from saeatlas.server.respond import record
+from saeatlas.server.respond import record, unchanged
 
 if TYPE_CHECKING:
     from saeatlas.atlas.pairs import Pair
@@ -45,6 +45,9 @@ def pair(  # noqa: PLR0913  # one for each parameter of the query
     scale: Annotated[Scale, Query(description="Bins of equal width from 0, or of equal ratio.")] = "linear",
 ) -> Response:
     """Put two different features of an SAE side by side."""
+    known = unchanged(request, sae.labels.position)
+    if known is not None:
+        return known
     names = FeatureNames(sae)
     found = sae.pair(a, b)
     decoder, encoder = found.cosine("decoder"), found.cosine("encoder")

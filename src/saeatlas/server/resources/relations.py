@@ -67,17 +67,17 @@ def tokens(request: Request, feature: FeatureNow, n: _Most = 20) -> Response:
 )
 def ngrams(request: Request, feature: FeatureNow, n: _Most = 15) -> Response:
     """List the sequences of tokens and characters around the strongest activations, `n` of each kind and size."""
-    import polars as pl
-
     known = unchanged(request)
     if known is not None:
         return known
+    import pyarrow.compute as pc
+
     sae = feature.sae
     state = state_of(sae, "token-profile")
     if not state.is_current:
         raise NotFound(state.reason)
-    lines = pl.DataFrame(lines_of(sae, "token-profile", feature.id, "ngrams", _NGRAM_COLUMNS))
-    found = lines.filter(pl.col("rank") < n).to_arrow(compat_level=pl.CompatLevel.oldest())
+    lines = lines_of(sae, "token-profile", feature.id, "ngrams", _NGRAM_COLUMNS)
+    found = lines.filter(pc.less(lines["rank"], n))
     most = int(state.params["top_activations"])
     sampled = f"the {most:,} strongest rows of the feature" if most else None
     basis = Basis(n_rows=sae.n_rows, exact=not most, sampled=sampled)
