@@ -79,7 +79,8 @@ def document(  # noqa: PLR0913  # one for each parameter of the query
     atlas: AtlasNow,
     corpus: CorpusNow,
     document: Annotated[
-        str, Path(description="Id of the document, whatever it looks like; with `by=index` its index.")
+        str,
+        Path(max_length=4_000, description="Id of the document, whatever it looks like; with `by=index` its index."),
     ],
     *,
     by: Annotated[Literal["id", "index"], Query(description="What the path gives.")] = "id",
