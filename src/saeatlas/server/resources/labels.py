@@ -33,6 +33,13 @@ _SHOWN_FEATURES = 200
 _MAX_FEATURES = 1_000_000
 _TAG = re.compile(r'(?:W/)?"[0-9]+-([0-9]{1,18})-[0-9a-f]{8}"')
 _CURSOR = re.compile(r"([0-9]{1,18})\.([0-9a-f-]{36})")
+_NO_CONTROL = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*"
+_NO_CONTROL_BUT_LINES = r"[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]*"
+# For whoever reads the schema: what is refused is refused, in a sentence, where labels are written.
+_OneLine = Annotated[str, Field(json_schema_extra={"pattern": rf"^({_NO_CONTROL}[^\s]{_NO_CONTROL})?$"})]
+_Lines = Annotated[str, Field(json_schema_extra={"pattern": rf"^{_NO_CONTROL_BUT_LINES}[^\s]{_NO_CONTROL_BUT_LINES}$"})]
+_Colour = Annotated[str, Field(json_schema_extra={"pattern": "^#[0-9a-fA-F]{6}$"})]
+_EventId = Annotated[str, Field(max_length=36, json_schema_extra={"format": "uuid"})]
 _LABEL: dict[str, Any] = {
     "id": "01939b5e-8a3c-7cc3-98c5-0f5e0a6b7d11",
     "at": "2025-01-31T12:00:00.000Z",
@@ -114,14 +121,18 @@ class LabelNew(BaseModel):
     action: Literal["label", "retract"] = Field(
         default="label", description="'retract' takes back the author's own labels, or those that `supersedes` names."
     )
-    by: str = Field(default="", max_length=LIMITS["by"], description="Who says it; the server's user where empty.")
-    text: str | None = Field(default=None, max_length=LIMITS["text"], description="What the feature is.")
-    category: str | None = Field(default=None, max_length=LIMITS["category"], description="The user's category.")
-    tags: list[str] = Field(default=[], max_length=MAX_TAGS, description="The user's tags.")
-    notes: str | None = Field(default=None, max_length=LIMITS["notes"], description="Whatever else is worth keeping.")
+    by: _OneLine = Field(default="", max_length=LIMITS["by"], description="Who says it; the server's user where empty.")
+    text: _Lines | None = Field(default=None, max_length=LIMITS["text"], description="What the feature is.")
+    category: _OneLine | None = Field(default=None, max_length=LIMITS["category"], description="The user's category.")
+    tags: list[_OneLine] = Field(default=[], max_length=MAX_TAGS, description="The user's tags.")
+    notes: _Lines | None = Field(
+        default=None, max_length=LIMITS["notes"], description="Whatever else is worth keeping."
+    )
     confidence: float | None = Field(default=None, ge=0, le=1, description="From 0 to 1.")
-    source: str | None = Field(default=None, max_length=LIMITS["source"], description="Where it comes from.")
-    supersedes: list[str] = Field(default=[], max_length=1000, description="Events of others that it replaces too.")
+    source: _OneLine | None = Field(default=None, max_length=LIMITS["source"], description="Where it comes from.")
+    supersedes: list[_EventId] = Field(
+        default=[], max_length=1000, description="Events of others that it replaces too."
+    )
 
 
 class LabelsNew(LabelNew):
@@ -170,11 +181,13 @@ class CategoryNew(BaseModel):
     )
 
     action: Literal["set", "drop"] = Field(default="set", description="'drop' removes it; labels keep its name.")
-    name: str = Field(min_length=1, max_length=LIMITS["category"], description="What labels call it.")
-    by: str = Field(default="", max_length=LIMITS["by"], description="Who says so; the server's user where empty.")
-    colour: str | None = Field(default=None, description="As #rrggbb.")
-    description: str | None = Field(default=None, max_length=LIMITS["description"], description="What belongs into it.")
-    parent: str | None = Field(default=None, max_length=LIMITS["category"], description="Category above it.")
+    name: _OneLine = Field(min_length=1, max_length=LIMITS["category"], description="What labels call it.")
+    by: _OneLine = Field(default="", max_length=LIMITS["by"], description="Who says so; the server's user where empty.")
+    colour: _Colour | None = Field(default=None, description="As #rrggbb.")
+    description: _Lines | None = Field(
+        default=None, max_length=LIMITS["description"], description="What belongs into it."
+    )
+    parent: _OneLine | None = Field(default=None, max_length=LIMITS["category"], description="Category above it.")
 
 
 _IfMatch = Annotated[
