@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from saeatlas.atlas.atlas import Atlas
 from saeatlas.server.app import create_app
+from saeatlas.server.settings import ServerSettings
 from saeatlas.testing.make_atlas import make_atlas
 
 BASE = "/compat/activations"
@@ -132,6 +133,13 @@ def test_without_a_group_there_is_none_and_it_is_said(client: OldClient) -> None
     body = client.get("/activations/0")
     assert body["group"] is None
     assert {line["weapon_id"] for line in body["data"]} == {None}
+
+
+def test_server_can_name_the_group_for_clients_that_cannot(client: OldClient, atlas: Atlas) -> None:
+    app = create_app(atlas.url, ServerSettings(compat_group="kind"))
+    with TestClient(app, base_url="http://127.0.0.1") as http:
+        assert http.get(f"{BASE}/activations/0").json()["data"] == client.lines(0)["data"]
+        assert http.get(f"{BASE}/activations/0?group=stars").json()["group"] == "stars"
 
 
 def test_arrow_is_a_file_with_the_lines_of_json(client: OldClient) -> None:

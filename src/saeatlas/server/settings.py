@@ -22,6 +22,8 @@ class ServerSettings:
     """Names beside those of this machine by which the server may be addressed, such as that of a reverse proxy."""
     pages: Path | None = None
     """Directory of the built pages; None for those that came with the package."""
+    compat_group: str = ""
+    """Metadata column that clients of an older server get as the group; empty for what that is named there."""
     memory_budget: int = 2_000_000_000
     """Bytes that jobs started over HTTP may plan with."""
     max_url_bytes: int = 16_384

@@ -39,6 +39,9 @@ def command(  # noqa: PLR0913 - each is an option of the command
     pages: Annotated[
         Path | None, Parameter(show_default=False, help="Directory of built pages, otherwise those that came along.")
     ] = None,
+    compat_group: Annotated[
+        str, Parameter(show_default=False, help="Metadata column that clients of /compat/activations get as the group.")
+    ] = "",
 ) -> None:
     """Serve the atlas to a browser and to programs, until Ctrl-C.
 
@@ -61,6 +64,7 @@ def command(  # noqa: PLR0913 - each is an option of the command
         read_only=read_only,
         allowed_hosts=allow_host,
         pages=pages,
+        compat_group=compat_group,
         memory_budget=Settings.from_environment().memory_budget,
     )
     _serve(atlas, port, settings, is_opened=open_)

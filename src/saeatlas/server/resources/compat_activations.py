@@ -153,17 +153,18 @@ _Sae = Annotated[SAE, Depends(_sae)]
 
 
 def _groups(
+    request: Request,
     sae: _Sae,
     group: Annotated[
         str | None,
         Query(
-            description="Column to give as `weapon_id`; else 'weapon_id', 'weapon' or 'group' where there is one.",
+            description="Column to give as `weapon_id`; else what --compat-group names, or 'weapon_id', 'weapon', 'group'.",
             min_length=1,
             max_length=200,
         ),
     ] = None,
 ) -> Groups:
-    return groups_of(sae.corpus, group)
+    return groups_of(sae.corpus, group or settings_of(request).compat_group or None)
 
 
 _Groups = Annotated[Groups, Depends(_groups)]
