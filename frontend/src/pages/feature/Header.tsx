@@ -2,6 +2,7 @@
 
 import { useId, useState, type FormEvent } from 'react';
 
+import { setFocus } from '../../core/state';
 import type { FeatureBundle } from '../../core/types';
 import { pathTo } from '../../core/url';
 import { Go } from '../../ui/Go';
@@ -98,8 +99,13 @@ function Steps(props: HeaderProps) {
         Random
       </button>
       <Jump n={n} onGo={onGo} />
-      <p className={styles.place} title={place}>
-        {place}
+      <p className={styles.place}>
+        <span title={place}>{place}</span>
+        {(['explore', 'map'] as const).map((page) => (
+          <Go key={page} to={pathTo(sae, page)} onClick={() => setFocus(props.feature)}>
+            {page === 'map' ? 'On the map' : 'In the table'}
+          </Go>
+        ))}
       </p>
     </nav>
   );

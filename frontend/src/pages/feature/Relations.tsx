@@ -3,9 +3,11 @@
 import { useEffect, useState } from 'react';
 
 import { getJson, isAborted, segment } from '../../core/api';
+import { announce } from '../../core/messages';
+import { select } from '../../core/state';
 import type { FeatureBundle, TableAnswer } from '../../core/types';
 import { pathTo } from '../../core/url';
-import { count, number } from '../../plots/numbers';
+import { count, number, plural } from '../../plots/numbers';
 import { Go } from '../../ui/Go';
 import { Absent, Section } from '../../ui/section/Section';
 import styles from './feature.module.css';
@@ -20,6 +22,7 @@ interface Partner {
   readonly text?: string | null;
 }
 
+const MOST = 12;
 const MEASURES = ['pearson', 'lift', 'jaccard'] as const;
 type Measure = (typeof MEASURES)[number];
 
@@ -30,7 +33,13 @@ export function pairPath(sae: string, a: number, b: number): string {
 export function Neighbours({ bundle, reason }: { bundle: FeatureBundle; reason: string }) {
   const { neighbors, sae, feature } = bundle;
   return (
-    <Section title="Nearest by decoder" note={neighbors?.length ? 'cosine of the decoder directions' : undefined}>
+    <Section
+      title="Nearest by decoder"
+      note={neighbors?.length ? 'cosine of the decoder directions' : undefined}
+      tools={
+        neighbors?.length ? <SelectAll lines={neighbors} feature={feature} name={`Nearest to ${feature}`} /> : null
+      }
+    >
       {neighbors?.length ? (
         <table className={styles.table}>
           <thead>
@@ -66,15 +75,19 @@ export function Neighbours({ bundle, reason }: { bundle: FeatureBundle; reason: 
 export function Coactive({ bundle, reason }: { bundle: FeatureBundle; reason: string }) {
   const [by, setBy] = useState<Measure>('pearson');
   const { partners, error } = usePartners(bundle, by);
+  const shown = partners?.slice(0, MOST) ?? [];
   const tools = bundle.coactive ? (
-    <label className={styles.inline}>
-      Order{' '}
-      <select value={by} onChange={(event) => setBy(event.target.value as Measure)}>
-        {MEASURES.map((name) => (
-          <option key={name}>{name}</option>
-        ))}
-      </select>
-    </label>
+    <>
+      <label className={styles.inline}>
+        Order{' '}
+        <select value={by} onChange={(event) => setBy(event.target.value as Measure)}>
+          {MEASURES.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      </label>
+      {shown.length ? <SelectAll lines={shown} feature={bundle.feature} name={`Fires with ${bundle.feature}`} /> : null}
+    </>
   ) : null;
   return (
     <Section
@@ -83,12 +96,26 @@ export function Coactive({ bundle, reason }: { bundle: FeatureBundle; reason: st
       tools={tools}
     >
       {error ? <Absent>{error.message}</Absent> : null}
-      {partners?.length ? (
-        <PartnerTable partners={partners} sae={bundle.sae} feature={bundle.feature} />
+      {shown.length ? (
+        <PartnerTable partners={shown} sae={bundle.sae} feature={bundle.feature} />
       ) : (
         <Absent>{partners ? 'No other feature fires at its rows.' : reason}</Absent>
       )}
     </Section>
+  );
+}
+
+/** Makes features and this one the selection that table and map show. */
+function SelectAll(props: { lines: readonly { readonly feature: number }[]; feature: number; name: string }) {
+  const { lines, feature, name } = props;
+  const run = () => {
+    select([feature, ...lines.map((line) => line.feature)], name);
+    announce(`${plural(lines.length + 1, 'feature')} selected: ${name}`);
+  };
+  return (
+    <button type="button" className={styles.small} title="Select them together with this feature" onClick={run}>
+      Select
+    </button>
   );
 }
 
@@ -135,11 +162,7 @@ function usePartners(bundle: FeatureBundle, by: Measure): { partners: readonly P
     if (isGiven) return;
     const asking = new AbortController();
     const path = `/saes/${segment(bundle.sae)}/features/${bundle.feature}/coactive`;
-    getJson<TableAnswer<Partner & Record<string, never>>>(
-      path,
-      { by, n: bundle.coactive?.length ?? 10 },
-      asking.signal,
-    ).then(
+    getJson<TableAnswer<Partner & Record<string, never>>>(path, { by, n: MOST }, asking.signal).then(
       ({ rows }) => setAnswer({ to, rows }),
       (failure: Error) => {
         if (!isAborted(failure)) setError(failure);

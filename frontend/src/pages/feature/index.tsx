@@ -164,11 +164,15 @@ function Sections({ bundle, corpus, labels }: { bundle: FeatureBundle; corpus: s
             )}
           </div>
           <div className={styles.relations}>
-            <Neighbours bundle={bundle} reason={why('neighbors')} />
-            {bundle.basis ? <Coactive bundle={bundle} reason={why('coactive')} /> : null}
-            {bundle.basis ? <Breakdowns bundle={bundle} reason={why('breakdowns')} /> : null}
+            <div className={styles.column}>
+              <Neighbours bundle={bundle} reason={why('neighbors')} />
+              {bundle.basis ? <Breakdowns bundle={bundle} reason={why('breakdowns')} /> : null}
+            </div>
             {bundle.basis ? (
-              <Tokens bundle={bundle} reasons={{ tokens: why('tokens'), ngrams: why('ngrams') }} />
+              <div className={styles.column}>
+                <Coactive bundle={bundle} reason={why('coactive')} />
+                <Tokens bundle={bundle} reasons={{ tokens: why('tokens'), ngrams: why('ngrams') }} />
+              </div>
             ) : null}
           </div>
         </div>

@@ -42,9 +42,11 @@ export function LabelForm({ categories, initial = null, submitText, onSubmit, on
     }
   };
   const escape = (event: KeyboardEvent): void => {
-    if (event.key !== 'Escape' || !onCancel) return;
-    event.stopPropagation();
-    onCancel();
+    if (event.key !== 'Escape') return;
+    if (onCancel) {
+      event.stopPropagation();
+      onCancel();
+    } else if (event.target instanceof HTMLElement) event.target.blur();
   };
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Esc leaves the form from any field
