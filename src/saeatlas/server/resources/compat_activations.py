@@ -158,7 +158,7 @@ def _groups(
     group: Annotated[
         str | None,
         Query(
-            description="Column to give as `weapon_id`; else what --compat-group names, or 'weapon_id', 'weapon', 'group'.",
+            description="Column to give as `weapon_id`; else what the server's --compat-group names.",
             min_length=1,
             max_length=200,
         ),
