@@ -23,7 +23,7 @@ __all__ = ["Atlas", "create", "open_atlas"]
 
 
 class Atlas:
-    """One atlas at one commit. It never changes: open it again to see newer commits.
+    """One atlas at one commit. It never changes: open it again to see newer commits. Only labels are those of now.
 
     Parameters
     ----------

@@ -178,7 +178,7 @@ class LabelEvent:
                 said=said,
                 supersedes=tuple(cast("Sequence[str]", _array(record, "supersedes"))),
                 origin=_optional(record, "origin"),
-                unknown={name: value for name, value in record.items() if name not in _MEMBERS},
+                unknown={name: record[name] for name in record.keys() - _MEMBERS},
             )
         except InvalidInput as error:
             raise _not_an_event(what, error) from error
@@ -270,6 +270,8 @@ def check_line(text: object, what: str) -> str:
         raise InvalidInput(f"The {what} of a label is blank", hint="Leave out what is not said.")
     if len(text) > LIMITS[what]:
         raise InvalidInput(f"The {what} of a label has {len(text):,} characters, at most {LIMITS[what]:,} are kept")
+    if text.isprintable():
+        return text
     bad = (_REFUSED_IN_LINES if what in _MAY_HAVE_LINES else _REFUSED).search(text)
     if bad is not None:
         raise InvalidInput(
