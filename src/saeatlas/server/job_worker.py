@@ -142,13 +142,15 @@ class _Told:
 
     def _take(self, event: Event) -> None:
         if event.what == "start":
-            self._open[event.task] = {"task": event.task, "done": 0.0, "total": event.total, "unit": event.unit}
+            # Amounts may be numbers of NumPy, which JSON does not know.
+            total = None if event.total is None else float(event.total)
+            self._open[event.task] = {"task": event.task, "done": 0.0, "total": total, "unit": event.unit}
         elif event.what == "end":
             self._open.pop(event.task, None)
         elif event.what == "message":
             self._messages.append(event.text)
         elif event.task in self._open:
-            self._open[event.task]["done"] += event.amount
+            self._open[event.task]["done"] += float(event.amount)
 
     def _send(self, line: Mapping[str, Any]) -> None:
         self._out.send_bytes(json.dumps(line).encode())
