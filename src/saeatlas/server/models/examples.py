@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from saeatlas.atlas.contexts import Focus
@@ -116,11 +119,14 @@ class TextReader:
         return self._texts[document]
 
 
-def examples_of(sae: SAE, feature: int, focus: Focus, span: tuple[int, int], texts: TextReader) -> list[ContextExample]:
-    """Show rows in their contexts of `span` tokens before and after."""
-    made = []
-    for index, window in enumerate(windows_at(sae, [feature], focus.rows, *span)):
-        made.append(
+def examples_of(
+    sae: SAE, feature: int, focuses: Sequence[Focus], span: tuple[int, int], texts: TextReader
+) -> list[list[ContextExample]]:
+    """Show rows in their contexts of `span` tokens before and after; whatever is asked for at once is read together."""
+    rows = np.concatenate([np.empty(0, np.int64), *(focus.rows.astype(np.int64) for focus in focuses)])
+    windows = iter(windows_at(sae, [feature], rows, *span))
+    return [
+        [
             ContextExample.model_construct(
                 **window_facts(sae, window, texts),
                 value=float(focus.values[index]),
@@ -128,8 +134,10 @@ def examples_of(sae: SAE, feature: int, focus: Focus, span: tuple[int, int], tex
                 rank=index if focus.ranks is None else int(focus.ranks[index]),
                 values=window.values[0],
             )
-        )
-    return made
+            for index, window in enumerate(islice(windows, focus.rows.size))
+        ]
+        for focus in focuses
+    ]
 
 
 def window_facts(sae: SAE, window: Window, texts: TextReader) -> dict[str, Any]:

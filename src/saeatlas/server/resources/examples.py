@@ -59,6 +59,6 @@ def examples(  # noqa: PLR0913  # one for each parameter of the query
         low=low,
         high=high,
         n_matching=rows_between(sae, feature.id, low, high)[0].size if question.has_range else n_active,
-        examples=examples_of(sae, feature.id, focus, (before, after), TextReader(sae, are_shown=texts)),
+        examples=examples_of(sae, feature.id, [focus], (before, after), TextReader(sae, are_shown=texts))[0],
     )
     return record(request, found)

@@ -27,7 +27,7 @@ from saeatlas.server.models.bundle import (
     FeatureExplanation,
     MissingPart,
 )
-from saeatlas.server.models.examples import ContextExample, TextReader, examples_of
+from saeatlas.server.models.examples import TextReader, examples_of
 from saeatlas.server.models.names import FeatureNames
 from saeatlas.server.models.relations import (
     CoactiveFeature,
@@ -156,7 +156,7 @@ class _Bundle:
 
     def _examples(self) -> BundleExamples:
         sae, feature = self.sae, self.feature.id
-        focuses: dict[str, Focus | None] = {"top": pick_rows(sae, feature, Question("top", _TOP))}
+        focuses: dict[str, Focus] = {"top": pick_rows(sae, feature, Question("top", _TOP))}
         questions = {
             "quantiles": Question("quantiles", _PER_STRATUM, strata=_STRATA),
             "random": Question("random", _RANDOM),
@@ -167,14 +167,13 @@ class _Bundle:
                 found = live_rows(sae, feature, question)
             if found is None:
                 self._lacks(f"examples.{name}", "examples")
-            focuses[name] = found
-        texts = TextReader(sae)
-
-        def shown(name: str) -> list[ContextExample] | None:
-            focus = focuses[name]
-            return None if focus is None else examples_of(sae, feature, focus, _SPAN, texts)
-
-        return BundleExamples.model_construct(top=shown("top"), quantiles=shown("quantiles"), random=shown("random"))
+            else:
+                focuses[name] = found
+        lists = examples_of(sae, feature, list(focuses.values()), _SPAN, TextReader(sae))
+        made = dict(zip(focuses, lists, strict=True))
+        return BundleExamples.model_construct(
+            top=made["top"], quantiles=made.get("quantiles"), random=made.get("random")
+        )
 
     def _tokens(self) -> list[FeatureToken] | None:
         if self.sae.corpus.tokens is None:
