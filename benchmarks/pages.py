@@ -130,7 +130,8 @@ def many_rows(atlas: Path, port: int) -> list[Timed]:
             taken["activations"].append(seconds)
         ping, answer = (float(np.median(taken[name])) for name in ("ping", "activations"))
         pages = [once(http, f"{root}/{feature}")[0] for feature in some]
-        again = [once(http, f"{root}/{feature}")[0] for feature in (large, int(np.argmax(counts))) for _ in range(5)]
+        pages_again = [once(http, f"{root}/{feature}")[0] for feature in some]
+        frequent = [once(http, f"{root}/{feature}")[0] for feature in (large, int(np.argmax(counts))) for _ in range(5)]
         http.close()
     return [
         Timed("ping", milli(ping), "–"),
@@ -139,8 +140,9 @@ def many_rows(atlas: Path, port: int) -> list[Timed]:
             f"{milli(answer)} = {answer / ping:.1f} × ping",
             "≤ 10 × ping",
         ),
-        Timed(f"data of a feature page, {n_rows:,} rows, any of 40", spread(pages), "≤ 20 ms"),
-        Timed(f"the same, features of {counts[large]:,} and {counts.max():,} rows", spread(again), "≤ 20 ms"),
+        Timed(f"data of a feature page, {n_rows:,} rows, 40 features for the first time", spread(pages), "≤ 20 ms"),
+        Timed("the same 40 again", spread(pages_again), "≤ 20 ms"),
+        Timed(f"two frequent features, of {counts[large]:,} and {counts.max():,} rows", spread(frequent), "≤ 20 ms"),
     ]
 
 
