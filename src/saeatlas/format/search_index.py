@@ -64,7 +64,7 @@ class SearchIndexWriter:
         self._connection = sqlite3.connect(self._draft, isolation_level=None)
         try:
             self._begin(columns)
-        except sqlite3.Error:
+        except (sqlite3.Error, MissingExtra):
             self._connection.close()
             self._draft.unlink(missing_ok=True)
             raise
@@ -210,10 +210,14 @@ class SearchIndexReader:
         place = ":memory:" if self._blob.path is None else f"{self._blob.path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
             connection = sqlite3.connect(place, uri=True, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+        try:
             if self._data is not None:
                 connection.deserialize(self._data)
             connection.execute("pragma query_only = on")
         except sqlite3.Error as error:
+            connection.close()
             raise self._damaged(error) from error
         return connection
 
