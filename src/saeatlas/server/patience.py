@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["HEADER_SECONDS", "STALL_SECONDS", "PatientProtocol"]
+__all__ = ["HEADER_SECONDS", "MAX_HEAD_BYTES", "STALL_SECONDS", "PatientProtocol"]
 
 HEADER_SECONDS = 10.0
 """Time from the first byte of a request, or from the connection, to the end of its headers."""
 STALL_SECONDS = 20.0
 """Time in which a reader must take some of what waits for it."""
+MAX_HEAD_BYTES = 65_536
+"""Length of the head of a request."""
+
+
+class _Connection(h11.Connection):
+    """h11's state of a connection, which hands on the pieces of an answer as they are, where h11 would copy each."""
+
+    def send(self, event: h11.Event) -> bytes | None:  # type: ignore[override]  # one for what h11 overloads
+        """Return what to write for an event."""
+        if not isinstance(event, h11.Data):
+            return super().send(event)
+        pieces = self.send_with_data_passthrough(event) or []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 class PatientProtocol(H11Protocol):
@@ -20,6 +35,10 @@ class PatientProtocol(H11Protocol):
 
     _head_timer: asyncio.TimerHandle | None = None
     _stall_timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - what uvicorn gives
+        super().__init__(*arguments, **named)
+        self.conn = _Connection(h11.SERVER, self.config.h11_max_incomplete_event_size or MAX_HEAD_BYTES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import ipaddress
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from saeatlas._version import __version__
 from saeatlas.errors import InvalidInput, OverBudget
@@ -39,7 +40,8 @@ ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
 """Media type of everything else."""
 _IMMUTABLE = "public, max-age=31536000, immutable"
-_PIECE = 1 << 18
+_PIECE = 1 << 20
+_SMALL = 1 << 14
 _WORTH_COMPRESSING = 1_000
 
 
@@ -176,16 +178,54 @@ def _weight(header: str, media: str) -> float:
     return next((found[name] for name in (media, f"{major}/*", "*/*") if name in found), 0.0)
 
 
-def _arrow(request: Request, lines: pa.Table, meta: Meta) -> memoryview:
+class _Sink:
+    """Takes what Arrow writes as it comes: columns stay where they are in memory."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.pieces: list[memoryview] = []
+
+    def write(self, piece: object) -> int:
+        self.pieces.append(memoryview(piece))  # type: ignore[arg-type]  # bytes, or a buffer of Arrow
+        return self.pieces[-1].nbytes
+
+    def tell(self) -> int:
+        return sum(piece.nbytes for piece in self.pieces)
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back."""
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _arrow(request: Request, lines: pa.Table, meta: Meta) -> list[memoryview]:
+    """Return an Arrow stream in pieces, which are the columns themselves."""
     import pyarrow as pa
 
     _check_size(request, lines.nbytes)
     about = {**(lines.schema.metadata or {}), b"saeatlas": meta.model_dump_json().encode()}
     lines = lines.replace_schema_metadata(about)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, lines.schema) as writer:
+    sink = _Sink()
+    with pa.PythonFile(sink, mode="w") as file, pa.ipc.new_stream(file, lines.schema) as writer:
         writer.write_table(lines)
-    return memoryview(sink.getvalue())
+    return list(_joined(sink.pieces))
+
+
+def _joined(pieces: list[memoryview]) -> Iterator[memoryview]:
+    """Put small neighbours together: each piece costs a call of the system."""
+    held: list[memoryview] = []
+    for piece in pieces:
+        if piece.nbytes < _SMALL:
+            held.append(piece)
+            continue
+        if held:
+            yield memoryview(b"".join(held))
+            held = []
+        yield piece
+    if held:
+        yield memoryview(b"".join(held))
 
 
 def _json(request: Request, lines: pa.Table, meta: Meta) -> bytes:
@@ -243,24 +283,42 @@ def _not_modified(request: Request, tag: str, labels: int | None) -> Response:
     return Response(status_code=304, headers=_headers(request, tag, labels))
 
 
-def _answer(request: Request, body: bytes | memoryview, media: str, about: tuple[str, int | None, int]) -> Response:
+def _answer(
+    request: Request, body: bytes | list[memoryview], media: str, about: tuple[str, int | None, int]
+) -> Response:
     tag, labels, status = about
     headers = _headers(request, tag, labels)
-    if len(body) >= _WORTH_COMPRESSING and not _is_near(request):
-        body, encoding = _compressed(body, request.headers.get("accept-encoding", ""))
+    pieces = body if isinstance(body, list) else [memoryview(body)]
+    length = sum(piece.nbytes for piece in pieces)
+    if length >= _WORTH_COMPRESSING and not _is_near(request):
+        packed, encoding = _compressed(b"".join(pieces), request.headers.get("accept-encoding", ""))
+        pieces, length = [memoryview(packed)], len(packed)
         if encoding:
             headers["content-encoding"] = encoding
-    if len(body) <= _PIECE:
-        return Response(bytes(body), status, headers, media_type=media)
-    headers["content-length"] = str(len(body))
-    # In pieces, so that a slow reader holds up its own answer and nothing else.
-    return StreamingResponse(_pieces(body), status, headers, media_type=media)
+    if length <= _PIECE:
+        return Response(b"".join(pieces), status, headers, media_type=media)
+    return _InPieces(pieces, status, {**headers, "content-length": str(length)}, media_type=media)
 
 
-async def _pieces(body: bytes | memoryview) -> AsyncIterator[memoryview]:
-    view = memoryview(body)
-    for start in range(0, len(body), _PIECE):
-        yield view[start : start + _PIECE]
+class _InPieces(Response):
+    """A long answer, sent as its reader takes it: a slow one holds up its own answer and nothing else."""
+
+    def __init__(self, pieces: list[memoryview], status: int, headers: dict[str, str], media_type: str) -> None:
+        self.status_code = status
+        self.media_type = media_type
+        self.background = None
+        self.pieces = pieces
+        self.init_headers(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer; nothing is copied here."""
+        del scope, receive
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for piece in self.pieces:
+            for start in range(0, piece.nbytes, _PIECE):
+                part = piece[start : start + _PIECE]
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _is_near(request: Request) -> bool:
@@ -271,7 +329,7 @@ def _is_near(request: Request) -> bool:
         return True
 
 
-def _compressed(body: bytes | memoryview, accepted: str) -> tuple[bytes | memoryview, str]:
+def _compressed(body: bytes, accepted: str) -> tuple[bytes, str]:
     import pyarrow as pa
 
     weights: Mapping[str, float] = {name: _weight(accepted, name) for name in ("zstd", "gzip")}
