@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from saeatlas.analyses.token_profile import TokenProfile
 from saeatlas.analyses.top_tokens import TopTokens
 from saeatlas.atlas.atlas import Atlas, create, open_atlas
 from saeatlas.atlas.logit_effects import logit_effects_of
+from saeatlas.format.commit import publish_commit
 from saeatlas.pipeline.build import build
 from saeatlas.pipeline.labelling import label
 from saeatlas.pipeline.sae_importing import import_parts
@@ -181,6 +183,25 @@ def test_served_and_computed_answers_are_the_same(
     monkeypatch.setattr(bundle_module, "_QUICK_TOKENS", -1)
     served = connect(full.url)
     assert [bundle(served, feature) for feature in range(0, 64, 9)] == computed
+
+
+def test_a_stale_analysis_is_said_to_be_stale_and_nothing_of_it_is_shown(tmp_path: Path, connect: Any) -> None:
+    analyses = (Stats(), Histogram(), Examples(), TopTokens(), TokenProfile(), Coactivation(min_count=1))
+    old = build(make_atlas(tmp_path / "old.atlas"), *analyses)
+    new = make_atlas(tmp_path / "new.atlas", seed=1)
+    entries = {name: entry for name, entry in new.entries.items() if "segment" in name}
+    for entry in entries.values():
+        shutil.copytree(tmp_path / "new.atlas" / entry.path, tmp_path / "old.atlas" / entry.path)
+    publish_commit(old.store, lambda names: names | entries, "other rows")
+    found = bundle(connect(old.url), 3)
+    states = {one["part"]: (one["analysis"], one["state"]) for one in found["missing"]}
+    assert states["ngrams"] == ("token-profile", "stale")
+    assert states["coactive"] == ("coactivation", "stale")
+    assert "other activations" in lacking(found)["coactive"]
+    assert found["columns"] == {}
+    stats = asdict(new.sae().feature(3).stats())
+    assert found["stats"] == {name: stats[name] for name in found["stats"]}
+    assert [line["row"] for line in found["examples"]["top"]] == new.sae().feature(3).top(20)[0].tolist()
 
 
 def test_an_sae_of_parts_only_says_what_it_lacks(tmp_path: Path, connect: Any) -> None:
