@@ -57,11 +57,12 @@ describe('the order of features', () => {
 });
 
 describe('examples', () => {
-  const question: Question = { pick: 'quantiles', n: 20, seed: 0, context: 20, range: ALL };
+  const question: Question = { pick: 'quantiles', n: 20, seed: 0, context: 20, range: ALL, isText: false };
 
   it('of the first request are not asked for again', () => {
     expect(isFirst(question)).toBe(true);
     expect(isFirst({ ...question, seed: 1 })).toBe(false);
+    expect(isFirst({ ...question, isText: true })).toBe(false);
     expect(isFirst({ ...question, range: { low: 1, high: null } })).toBe(false);
   });
 
@@ -178,7 +179,7 @@ describe('a document', () => {
       [106, 107],
     ] as const;
     const found = naturalText({ ...text, spans } as unknown as DocumentView)!;
-    expect(found).toEqual({ tokens: ['🙂', 'a', 'b'], gaps: ['', ' ', '\n  '], rest: 'c' });
+    expect(found).toEqual({ tokens: ['🙂', 'a', 'b'], gaps: ['', ' ', '\n  '] });
     expect(
       naturalText({
         ...text,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { cutText, gapInLine } from '../src/ui/tokens/natural';
 import { legendOf, reachOf, shadeOf } from '../src/ui/tokens/shades';
 import {
   areWordPieces,
@@ -63,6 +64,29 @@ describe('tokens', () => {
     expect(runs[0].start).toBe(0);
     runs.slice(1).forEach((run, index) => expect(run.start).toBe(runs[index].stop));
     expect(runs.at(-1)!.stop).toBe(tokens.length);
+  });
+});
+
+describe('natural text', () => {
+  it('is one line where the text has several', () => {
+    expect(gapInLine('\n    ')).toEqual({ sign: '↵', text: ' ' });
+    expect(gapInLine('::\n\n  >')).toEqual({ sign: '↵↵', text: ':: >' });
+    expect(gapInLine('')).toEqual({ sign: '', text: '' });
+  });
+
+  it('is none where a token has no place in it', () => {
+    expect(
+      cutText('abc', 0, [
+        [0, 1],
+        [null, null],
+      ]),
+    ).toBeNull();
+    expect(
+      cutText('abc', 5, [
+        [5, 6],
+        [7, 8],
+      ]),
+    ).toEqual({ tokens: ['a', 'c'], gaps: ['', 'b'] });
   });
 });
 

@@ -1,15 +1,13 @@
 /** The active values of a feature, with a brush that mouse and keyboard move bin by bin. */
 
-import { useId, useState, type KeyboardEvent, type PointerEvent } from 'react';
+import { useState, type PointerEvent } from 'react';
 
+import { BrushLine, Handles } from './Brush';
 import { ChartFrame } from './ChartFrame';
 import {
   brushBetween,
-  brushCount,
   brushRange,
   layoutHistogram,
-  moveBrush,
-  shiftBrush,
   type Brush,
   type CountScale,
   type Frame,
@@ -20,7 +18,7 @@ import { count, number, percent } from './numbers';
 import styles from './plots.module.css';
 import { useWidth } from './useWidth';
 
-const HEIGHT = 150;
+const HEIGHT = 168;
 
 export interface HistogramProps {
   readonly title: string;
@@ -84,7 +82,7 @@ function Drawing(props: DrawingProps) {
   const { title, linear, log, scale, counts, onBrush, mark, svg } = props;
   const [box, width] = useWidth(640);
   const data = scale === 'log' && log ? log : linear;
-  const frame: Frame = { width, height: HEIGHT, left: 48, right: 14, top: 8, bottom: 24 };
+  const frame: Frame = { width, height: HEIGHT, left: 48, right: 14, top: 14, bottom: 38 };
   const layout = layoutHistogram(data, frame, counts);
   const { shown, rest, handlers } = useBrush(props, data, layout);
   const canBrush = onBrush !== undefined && data.counts.length > 0;
@@ -151,6 +149,12 @@ function Axes({ layout }: { layout: HistogramLayout }) {
   const right = frame.width - frame.right;
   return (
     <g aria-hidden="true">
+      <text data-ink="muted" className={styles.tick} x={2} y={frame.top - 3}>
+        rows
+      </text>
+      <text data-ink="muted" className={styles.tick} x={(frame.left + right) / 2} y={baseline + 32} textAnchor="middle">
+        activation value
+      </text>
       {layout.yTicks.map((tick) => (
         <g key={tick.value}>
           <line data-ink="grid" className={styles.grid} x1={frame.left} x2={right} y1={tick.at} y2={tick.at} />
@@ -205,89 +209,6 @@ function Bars({ layout, brush }: { layout: HistogramLayout; brush: Brush | null 
         );
       })}
     </g>
-  );
-}
-
-interface HandlesProps {
-  readonly data: HistogramData;
-  readonly layout: HistogramLayout;
-  readonly brush: Brush | null;
-  readonly onBrush: (brush: Brush | null) => void;
-}
-
-function Handles({ data, layout, brush, onBrush }: HandlesProps) {
-  const bins = data.counts.length;
-  const now = brush ?? { first: 0, last: bins - 1 };
-  const press = (end: 'first' | 'last') => (event: KeyboardEvent) => {
-    const next = keyed(event, now, end, bins);
-    if (next === undefined) return;
-    event.preventDefault();
-    event.stopPropagation();
-    onBrush(next);
-  };
-  return (
-    <g data-screen-only>
-      {(['first', 'last'] as const).map((end) => {
-        const bin = layout.bars[now[end]];
-        const x = bin ? (end === 'first' ? bin.x : bin.x + bin.width) : 0;
-        const value = end === 'first' ? data.edges[now.first] : data.edges[now.last + 1];
-        return (
-          <g
-            key={end}
-            role="slider"
-            tabIndex={0}
-            className={styles.handle}
-            aria-label={end === 'first' ? 'Lowest value of the examples' : 'Highest value of the examples'}
-            aria-valuemin={data.edges[0]}
-            aria-valuemax={data.edges[bins]}
-            aria-valuenow={value}
-            aria-valuetext={number(value)}
-            onKeyDown={press(end)}
-          >
-            <line x1={x} x2={x} y1={layout.frame.top} y2={layout.baseline} />
-            <rect x={x - 3} y={layout.baseline - 8} width={6} height={16} rx={2} />
-          </g>
-        );
-      })}
-    </g>
-  );
-}
-
-/** What a key does to a brush; undefined for keys that are none of its own. */
-function keyed(event: KeyboardEvent, now: Brush, end: 'first' | 'last', bins: number): Brush | null | undefined {
-  const steps: Record<string, number> = {
-    ArrowLeft: -1,
-    ArrowDown: -1,
-    ArrowRight: 1,
-    ArrowUp: 1,
-    PageDown: -5,
-    PageUp: 5,
-  };
-  const by = steps[event.key];
-  if (by !== undefined) return event.shiftKey ? shiftBrush(now, by, bins) : moveBrush(now, end, by, bins);
-  if (event.key === 'Home') return moveBrush(now, end, -bins, bins);
-  if (event.key === 'End') return moveBrush(now, end, bins, bins);
-  const isWhole = now.first === 0 && now.last === bins - 1;
-  return event.key === 'Escape' && !isWhole ? null : undefined;
-}
-
-function BrushLine({ data, brush, onClear }: { data: HistogramData; brush: Brush | null; onClear: () => void }) {
-  const id = useId();
-  const edges = data.edges;
-  return (
-    <p className={styles.brushLine} id={id} role="status">
-      {brush ? (
-        <>
-          Examples from {number(edges[brush.first])} to {number(edges[brush.last + 1])}:{' '}
-          {count(brushCount(data, brush))} rows{' '}
-          <button type="button" className={styles.save} onClick={onClear}>
-            All values
-          </button>
-        </>
-      ) : (
-        'Drag over the bars, or move the two handles by arrow keys, to see examples of these values only.'
-      )}
-    </p>
   );
 }
 

@@ -1,35 +1,15 @@
 /** The features of a document, and the values of each at its tokens. */
 
 import type { DocumentView } from '../../core/types';
+import { cutText, type NaturalText } from '../../ui/tokens/natural';
 
 export type FeatureInDocument = NonNullable<DocumentView['features']>[number];
-
-export interface NaturalText {
-  /** What each token covers of the text. */
-  readonly tokens: readonly string[];
-  /** What stands before each token and is covered by none. */
-  readonly gaps: readonly string[];
-  /** What stands after the last one. */
-  readonly rest: string;
-}
 
 /** The text itself, cut where tokens lie in it; null where it is not known, or where tokens overlap. */
 export function naturalText(view: DocumentView): NaturalText | null {
   const { text, text_start: first, spans } = view;
   if (text === null || first === null || !spans || spans.length !== view.tokens?.length) return null;
-  // Places count characters, of which one may take two units of a string.
-  const letters = [...text];
-  const tokens: string[] = [];
-  const gaps: string[] = [];
-  let at = 0;
-  for (const [start, stop] of spans) {
-    const [from, to] = [start - first, stop - first];
-    if (from < at || to < from || to > letters.length) return null;
-    gaps.push(letters.slice(at, from).join(''));
-    tokens.push(letters.slice(from, to).join(''));
-    at = to;
-  }
-  return { tokens, gaps, rest: letters.slice(at).join('') };
+  return cutText(text, first, spans);
 }
 
 /** Colours of features over one another: Okabe and Ito's, those that stand out on both grounds. */

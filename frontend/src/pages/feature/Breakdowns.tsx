@@ -36,7 +36,7 @@ function Levels({ breakdown }: { breakdown: BreakdownInfo }) {
   const { lines, nLeftOut, overall } = levelLines(breakdown);
   const effect = breakdown.effect === null ? '' : `${effectText(breakdown)}, ${certaintyText(breakdown)}; `;
   const missing = breakdown.n_missing ? `, ${count(breakdown.n_missing)} more without a value` : '';
-  const documents = `share of ${plural(breakdown.n_documents, 'document')} in which it fires${missing}`;
+  const documents = `share of ${plural(breakdown.n_documents, 'document')} in which it fires, with 95 % intervals${missing}`;
   return (
     <>
       <Intervals

@@ -4,6 +4,7 @@ import { memo, useMemo } from 'react';
 
 import type { Example, Scalar } from '../../core/types';
 import { number } from '../../plots/numbers';
+import { cutText, type NaturalText } from '../../ui/tokens/natural';
 import { TokenRun } from '../../ui/tokens/TokenRun';
 import styles from './feature.module.css';
 
@@ -17,6 +18,7 @@ export interface ExampleCardProps {
 export const ExampleCard = memo(function ExampleCard({ example, reach, onPoint, onDocument }: ExampleCardProps) {
   const { tokens, values, window_start: start } = example;
   const starts = useMemo(() => new Set(start === null ? [] : [start]), [start]);
+  const natural = useMemo(() => naturalOf(example), [example]);
   return (
     <article className={styles.example}>
       <p className={styles.value} title={`Row ${example.row}`}>
@@ -26,7 +28,9 @@ export const ExampleCard = memo(function ExampleCard({ example, reach, onPoint, 
         {example.context_available ? (
           <TokenRun
             label={`Example with value ${number(example.value)} at position ${example.position}; arrow keys read its tokens`}
-            tokens={tokens}
+            tokens={natural?.tokens ?? tokens}
+            gaps={natural?.gaps}
+            names={tokens}
             values={values}
             visible={example.visible}
             reach={reach}
@@ -56,6 +60,13 @@ export const ExampleCard = memo(function ExampleCard({ example, reach, onPoint, 
     </article>
   );
 });
+
+/** The text of an example as it was written, where it was asked for and tokens lie in it. */
+function naturalOf({ text, is_natural_text: isNatural }: Example): NaturalText | null {
+  const first = text?.spans?.[0]?.[0];
+  if (!text?.spans || !isNatural || first === undefined || first === null) return null;
+  return cutText(text.before + text.active + text.after, first, text.spans);
+}
 
 function Fact({ name, value }: { name: string; value: Scalar }) {
   const text = value === null ? 'missing' : typeof value === 'number' ? number(value, 6) : String(value);

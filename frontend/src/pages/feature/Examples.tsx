@@ -10,6 +10,7 @@ import { Legend } from '../../ui/tokens/Legend';
 import { reachOf } from '../../ui/tokens/shades';
 import { ExampleCard } from './ExampleCard';
 import styles from './feature.module.css';
+import { rememberText, wantsText } from './asWritten';
 import {
   CONTEXT,
   SHOWN_N,
@@ -37,7 +38,8 @@ export function Examples({ bundle, reason, range, onPoint, onDocument }: Example
   const n = sizes[pick];
   const [context, setContext] = useState(CONTEXT);
   const [seed, setSeed] = useState(0);
-  const question = useMemo(() => ({ pick, n, seed, context, range }), [pick, n, seed, context, range]);
+  const [isText, setText] = useState(wantsText);
+  const question = useMemo(() => ({ pick, n, seed, context, range, isText }), [pick, n, seed, context, range, isText]);
   const { examples, error } = useExamples(bundle, question);
   if (!bundle.examples) {
     return (
@@ -51,6 +53,19 @@ export function Examples({ bundle, reason, range, onPoint, onDocument }: Example
   const tools = (
     <>
       <Legend reach={reach} isSigned={isSigned} />
+      <label className={styles.inline}>
+        Show{' '}
+        <select
+          value={isText ? 'text' : 'tokens'}
+          onChange={(event) => {
+            setText(event.target.value === 'text');
+            rememberText(event.target.value === 'text');
+          }}
+        >
+          <option value="tokens">tokens</option>
+          <option value="text">text as written</option>
+        </select>
+      </label>
       <label className={styles.inline}>
         Context{' '}
         <select value={context} onChange={(event) => setContext(Number(event.target.value))}>

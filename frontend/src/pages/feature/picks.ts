@@ -24,6 +24,8 @@ export interface Question {
   readonly seed: number;
   readonly context: number;
   readonly range: Range;
+  /** Whether the documents' own text is wanted, beside what the tokenizer made of it. */
+  readonly isText: boolean;
 }
 
 /** How many of each kind are shown before anyone asks for more. */
@@ -36,13 +38,13 @@ export const STRATA = 4;
 
 /** Whether a question is the one that the page's first request answered. */
 export function isFirst(question: Question): boolean {
-  const { pick, n, seed, context, range } = question;
+  const { pick, n, seed, context, range, isText } = question;
   const isThere = pick === 'quantiles' ? n === FIRST_N.quantiles : n <= FIRST_N[pick];
-  return isThere && seed === 0 && context === CONTEXT && range.low === null && range.high === null;
+  return isThere && !isText && seed === 0 && context === CONTEXT && range.low === null && range.high === null;
 }
 
 /** The parameters of a question; `n` with quantiles is that of each part. */
-export function paramsOf({ pick, n, seed, context, range }: Question): Params {
+export function paramsOf({ pick, n, seed, context, range, isText }: Question): Params {
   return {
     pick,
     n: pick === 'quantiles' ? Math.max(1, Math.round(n / STRATA)) : n,
@@ -52,6 +54,7 @@ export function paramsOf({ pick, n, seed, context, range }: Question): Params {
     strata: pick === 'quantiles' ? STRATA : undefined,
     low: range.low,
     high: range.high,
+    texts: isText || undefined,
   };
 }
 

@@ -13,6 +13,7 @@ import {
 } from 'react';
 
 import { number } from '../../plots/numbers';
+import { gapInLine } from './natural';
 import { shadeOf } from './shades';
 import { areWordPieces, baseDirection, directionRuns, isMixed, namedToken, pieceOf, shownParts } from './shown';
 import styles from './tokens.module.css';
@@ -148,7 +149,7 @@ function runsOf(props: TokenRunProps): ReactNode {
     // What parts a phrase from the text before it stands in the text's direction, not at the phrase's other end.
     return (
       <Fragment key={run.start}>
-        {withoutControls(props.gaps?.[run.start])}
+        <Gap text={props.gaps?.[run.start]} layout={props.layout} />
         {isSpaced && run.start > 0 && !pieceOf(tokens[run.start]).isContinued ? ' ' : spaceBefore(tokens[run.start])}
         <span dir={run.direction}>{inner}</span>
       </Fragment>
@@ -156,9 +157,18 @@ function runsOf(props: TokenRunProps): ReactNode {
   });
 }
 
-/** Text without the characters that turn the writing around them. */
-function withoutControls(text: string | undefined): string | undefined {
-  return text?.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
+/** What stands between tokens, without the characters that turn the writing around them. */
+function Gap({ text, layout }: { text: string | undefined; layout: TokenRunProps['layout'] }) {
+  if (!text) return null;
+  const quiet = text.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
+  if (layout === 'document') return quiet;
+  const line = gapInLine(quiet);
+  return (
+    <>
+      {line.sign ? <span className={styles.sign}>{line.sign}</span> : null}
+      {line.text}
+    </>
+  );
 }
 
 /** The spaces that a token begins with; none where it is nothing else. */
@@ -189,7 +199,7 @@ function Token({ index, isSpaced, isLed, ...props }: TokenProps) {
   return (
     <>
       {!isLed && !piece.isContinued && index > 0 ? ' ' : null}
-      {isLed ? null : withoutControls(props.gaps?.[index])}
+      {isLed ? null : <Gap text={props.gaps?.[index]} layout={props.layout} />}
       {props.windowStarts?.has(position) && position > 0 ? (
         <span className={styles.window} title={`A window of the model begins here, at position ${position}`} />
       ) : null}
