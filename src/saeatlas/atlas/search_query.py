@@ -127,16 +127,13 @@ def _units(text: str) -> Iterator[tuple[int, int, tuple[str, ...], Kind]]:
     place = 0
     while place < len(pieces):
         first = pieces[place]
-        inside = [first]
-        while place + len(inside) < len(pieces) and pieces[place + len(inside)].start < inside[-1].stop:
-            inside.append(pieces[place + len(inside)])
         if first.kind is Kind.WORD:
             parts = _within(pieces, place, first.stop)
             for piece in parts or [first]:
                 yield piece.start, piece.stop, (piece.word,), piece.kind
             place += 1 + len(parts)
         elif first.kind is Kind.PAIR:
-            pairs = [piece for piece in inside if piece.kind is Kind.PAIR]
+            pairs = _chain(pieces, place)
             yield first.start, pairs[-1].stop, tuple(piece.word for piece in pairs), Kind.PAIR
             # The characters of the pairs follow them.
             place += 2 * len(pairs) + 1
@@ -145,7 +142,18 @@ def _units(text: str) -> Iterator[tuple[int, int, tuple[str, ...], Kind]]:
             place += 1
 
 
+def _chain(pieces: list[Piece], place: int) -> list[Piece]:
+    """Return the pairs of one run: each begins within the one before."""
+    found = [pieces[place]]
+    for piece in pieces[place + 1 :]:
+        if piece.kind is not Kind.PAIR or piece.start >= found[-1].stop:
+            break
+        found.append(piece)
+    return found
+
+
 def _within(pieces: list[Piece], place: int, stop: int) -> list[Piece]:
+    """Return the parts of an identifier that ends at `stop`."""
     found = []
     for piece in pieces[place + 1 :]:
         if piece.kind is not Kind.PART or piece.stop > stop:
