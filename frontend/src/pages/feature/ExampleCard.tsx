@@ -8,6 +8,9 @@ import { cutText, type NaturalText } from '../../ui/tokens/natural';
 import { TokenRun } from '../../ui/tokens/TokenRun';
 import styles from './feature.module.css';
 
+/** More than these do not fit a line. */
+const MOST_FACTS = 6;
+
 export interface ExampleCardProps {
   readonly example: Example;
   readonly reach: number;
@@ -52,9 +55,7 @@ export const ExampleCard = memo(function ExampleCard({ example, reach, onPoint, 
             <bdi>{example.document}</bdi>
           </button>
           <span>position {example.position}</span>
-          {Object.entries(example.metadata).map(([name, value]) => (
-            <Fact key={name} name={name} value={value} />
-          ))}
+          <Facts metadata={example.metadata} />
         </p>
       </div>
     </article>
@@ -68,8 +69,29 @@ function naturalOf({ text, is_natural_text: isNatural }: Example): NaturalText |
   return cutText(text.before + text.active + text.after, first, text.spans);
 }
 
+/** The first facts of a document; the others are read on hover, and in the whole document. */
+function Facts({ metadata }: { metadata: Example['metadata'] }) {
+  const facts = Object.entries(metadata);
+  const others = facts.slice(MOST_FACTS);
+  return (
+    <>
+      {facts.slice(0, MOST_FACTS).map(([name, value]) => (
+        <Fact key={name} name={name} value={value} />
+      ))}
+      {others.length ? (
+        <span title={others.map(([name, value]) => `${name}: ${factText(value)}`).join('\n')}>+{others.length}</span>
+      ) : null}
+    </>
+  );
+}
+
+function factText(value: Scalar): string {
+  if (value === null) return 'missing';
+  return typeof value === 'number' ? number(value, 6) : String(value);
+}
+
 function Fact({ name, value }: { name: string; value: Scalar }) {
-  const text = value === null ? 'missing' : typeof value === 'number' ? number(value, 6) : String(value);
+  const text = factText(value);
   return (
     <span className={styles.fact} title={`${name}: ${text}`}>
       <bdi>{name}</bdi> <bdi className={value === null ? styles.gone : styles.known}>{text}</bdi>
