@@ -54,8 +54,7 @@ def test_cancelling_that_was_itself_cut_off_is_cancelled(store: LocalStore) -> N
     assert store.get(LOG).splitlines(keepends=True) == [b"cut" + CANCEL * 2 + b"\n", b"next\n"]
 
 
-@pytest.mark.parametrize("call", ["os.fsync", "os.write"])
-def test_refused_line_leaves_the_log_as_it_was(store: LocalStore, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+def test_line_that_was_refused_in_the_middle_is_cancelled(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.append(LOG, b"whole\n", beside="b")
     write, calls = os.write, 0
 
@@ -66,14 +65,40 @@ def test_refused_line_leaves_the_log_as_it_was(store: LocalStore, monkeypatch: p
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(fd, bytes(data)[:3])
 
-    def fail(fd: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(call, half_then_full if call == "os.write" else fail)
+    monkeypatch.setattr("os.write", half_then_full)
     with pytest.raises(StorageError, match="labels/x") as caught:
         store.append(LOG, b"refused\n", beside="b")
     monkeypatch.undo()
-    assert (caught.value.kind, store.get(LOG)) == ("disk-full", b"whole\n")
+    assert (caught.value.kind, store.get(LOG)) == ("disk-full", b"whole\nref")
+    store.append(LOG, b"next\n", beside="b")
+    assert store.get(LOG) == b"whole\nref" + CANCEL + b"\nnext\n"
+
+
+@pytest.mark.parametrize(("code", "kind"), [(errno.EROFS, "read-only"), (errno.EACCES, "read-only")])
+def test_log_that_may_not_be_opened_says_why(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch, code: int, kind: str
+) -> None:
+    def refuse(*arguments: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    (store.path / "labels" / "x").mkdir(parents=True)
+    monkeypatch.setattr("os.open", refuse)
+    with pytest.raises(StorageError, match="labels/x") as caught:
+        store.append(LOG, b"refused\n", beside="b")
+    assert caught.value.kind == kind
+
+
+def test_line_that_did_not_reach_the_disk_is_not_acknowledged(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append(LOG, b"whole\n", beside="b")
+
+    def fail(fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(StorageError):
+        store.append(LOG, b"perhaps\n", beside="b")
 
 
 def test_killed_writers_lose_nothing_that_was_acknowledged(store: LocalStore) -> None:

@@ -80,7 +80,7 @@ class Store(Protocol):
         """Add whole lines durably to a log, and return the key of the object that holds them now.
 
         Where objects can grow that is `key`: the lines stand after every other writer's, never among them, and bytes
-        that a killed writer left without a line end are closed with the byte 0x18 and a line feed. Elsewhere the lines
+        that a writer left without a line end are closed with the byte 0x18 and a line feed. Elsewhere the lines
         become the new object `beside`, as with `put_new`.
         """
         ...
