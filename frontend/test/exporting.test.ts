@@ -1,4 +1,4 @@
-import { tableFromIPC } from '@uwdata/flechette';
+import { columnFromArray, float64, int64, tableFromColumns, tableFromIPC, utf8 } from '@uwdata/flechette';
 import { describe, expect, it } from 'vitest';
 import { columnsOf, numberColumn, textColumn, valueAt, type Column } from '../src/core/columns';
 import { arrowBytes, delimited, fileName } from '../src/core/exporting';
@@ -46,6 +46,21 @@ describe('what is shown, as a file', () => {
 });
 
 describe('columns of an answer', () => {
+  it('are of texts where the server says so, though none is there', () => {
+    const none = columnFromArray([null, null], utf8());
+    const numbers = columnFromArray([null, null], float64());
+    const columns = tableFromColumns({ feature: columnFromArray([0, 1], int64()), none, numbers });
+    expect(columnsOf(columns, 2).map(({ name, type }) => [name, type])).toEqual([
+      ['none', 'text'],
+      ['numbers', 'number'],
+    ]);
+  });
+
+  it('are searched and not ticked where people write sentences', () => {
+    const texts = ['same', 'same', 'same', 'same'];
+    expect([textColumn('labels.text', texts).type, textColumn('labels.by', texts).type]).toEqual(['text', 'category']);
+  });
+
   it('are spread over all features by their ids', async () => {
     const table = tableFromIPC(await arrowBytes(columns, order));
     const back = columnsOf(table, N + 2);

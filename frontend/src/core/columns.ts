@@ -1,5 +1,5 @@
 /** Columns of features in typed arrays: what the table, the filters and the map read, outside of React. */
-import type { Column as ArrowColumn, Table } from '@uwdata/flechette';
+import { Type, type Column as ArrowColumn, type Table } from '@uwdata/flechette';
 
 export interface NumberColumn {
   name: string;
@@ -27,12 +27,17 @@ export type Column = NumberColumn | TextColumn | CategoryColumn;
 /** Texts with more distinct values than this are searched rather than picked from a list. */
 export const MOST_CATEGORIES = 64;
 
+/** What people write in sentences is searched, however few sentences there are yet. */
+const PROSE = /\.(text|notes)$/;
+
 export function numberColumn(name: string, values: Float32Array | Float64Array): NumberColumn {
   return { name, type: 'number', values };
 }
 
 /** A column of texts: of categories where few values recur, and of free text otherwise. */
 export function textColumn(name: string, texts: readonly (string | null)[]): TextColumn | CategoryColumn {
+  const free: TextColumn = { name, type: 'text', at: (feature) => texts[feature] ?? null };
+  if (PROSE.test(name)) return free;
   const codeOf = new Map<string, number>();
   let n_present = 0;
   for (const text of texts) {
@@ -41,8 +46,7 @@ export function textColumn(name: string, texts: readonly (string | null)[]): Tex
     if (!codeOf.has(text)) codeOf.set(text, codeOf.size);
     if (codeOf.size > MOST_CATEGORIES) break;
   }
-  if (codeOf.size > MOST_CATEGORIES || codeOf.size * 2 > n_present)
-    return { name, type: 'text', at: (feature) => texts[feature] ?? null };
+  if (!codeOf.size || codeOf.size > MOST_CATEGORIES || codeOf.size * 2 > n_present) return free;
   const names = [...codeOf.keys()].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
   names.forEach((text, code) => codeOf.set(text, code));
   return {
@@ -82,6 +86,8 @@ function textOf(value: unknown): string | null {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
+const TEXT_TYPES: ReadonlySet<number> = new Set([Type.Utf8, Type.LargeUtf8, Type.Utf8View, Type.Dictionary]);
+
 /** Where the rows of a table belong, or null where row i is feature i. */
 function placesOf(table: Table, n: number): Int32Array | null {
   const ids = table.getChild('feature')?.toArray() as ArrayLike<number> | undefined;
@@ -102,7 +108,7 @@ export function columnsOf(table: Table, n: number): Column[] {
     const column = table.getChildAt(index) as ArrowColumn<unknown>;
     const first = firstValue(column);
     if (typeof first === 'boolean') columns.push(booleansOf(name, column, places, n));
-    else if (typeof first === 'number' || first === undefined)
+    else if (typeof first === 'number' || (first === undefined && !TEXT_TYPES.has(column.type.typeId)))
       columns.push(numberColumn(name, numbersOf(column, places, n)));
     else {
       const texts = new Array<string | null>(n).fill(null);

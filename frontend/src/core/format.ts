@@ -29,7 +29,8 @@ export function digitsFor(column: NumberColumn): number {
     if (value > high) high = value;
   }
   const spread = (high - low) / Math.max(Math.abs(low), Math.abs(high));
-  const digits = spread > 0 && spread < 0.1 ? Math.min(6, 3 + Math.floor(-Math.log10(spread))) : 3;
+  // What differs by less than single precision can say differs by rounding.
+  const digits = spread > 1e-5 && spread < 0.1 ? Math.min(6, 3 + Math.floor(-Math.log10(spread))) : 3;
   digitsOfColumn.set(column, digits);
   return digits;
 }

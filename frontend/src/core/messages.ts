@@ -13,12 +13,17 @@ export const messages = createStore<{ list: Message[]; spoken: string }>(() => (
 
 let n_messages = 0;
 
+/** What went well is read in passing, and goes by itself; errors stay. */
+const PASSING = 6000;
+
 /** Show a message; one that says the same as one on show is not shown twice. */
 export function tell(kind: Message['kind'], text: string, hint: string | null = null): void {
   const { list } = messages.getState();
   if (list.some((message) => message.text === text && message.hint === hint)) return;
   n_messages += 1;
-  messages.setState({ list: [...list.slice(-3), { id: n_messages, kind, text, hint }] });
+  const id = n_messages;
+  messages.setState({ list: [...list.slice(-3), { id, kind, text, hint }] });
+  if (kind === 'info' && hint === null) setTimeout(() => dismiss(id), PASSING);
 }
 
 /** Show what went wrong. A request that the page itself gave up is nothing to tell. */

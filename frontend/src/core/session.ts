@@ -21,6 +21,8 @@ const FIRST_COLUMNS = [
   'weights.decoder_norm',
 ];
 
+const LABELS = 'labels.text';
+
 const HEALTH_EVERY = 20_000;
 
 /** Columns that a table shows before anyone chose. */
@@ -127,7 +129,13 @@ export class Session {
     if (app.getState().detail !== detail) return;
     const columns = [...detail.columns.filter(({ name }) => !isOfLabels(name)), ...ofLabels];
     const { labels_position, n_labelled } = fresh;
-    patch({ detail: { ...detail, columns, labels_position, n_labelled } });
+    // The first label brings the column that shows it.
+    const isFirst = !detail.columns.some(({ name }) => name === LABELS) && ofLabels.some(({ name }) => name === LABELS);
+    const shown = app.getState().columns;
+    patch({
+      detail: { ...detail, columns, labels_position, n_labelled },
+      columns: isFirst && !shown.includes(LABELS) ? [LABELS, ...shown] : shown,
+    });
   }
 
   #start(sae: string, detail: SaeDetail): void {

@@ -15,7 +15,10 @@ export function Dialog({ title, onClose, children, foot }: DialogProps) {
   const id = useId();
   useEffect(() => {
     const dialog = box.current;
-    if (dialog && !dialog.open) dialog.showModal();
+    if (dialog && !dialog.open) {
+      dialog.showModal();
+      dialog.querySelector<HTMLElement>('input:not([type=checkbox]), textarea, select')?.focus();
+    }
     return () => dialog?.close();
   }, []);
   return (

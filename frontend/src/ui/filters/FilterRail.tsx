@@ -13,8 +13,9 @@ export function FilterRail() {
   const [added, setAdded] = useState(EMPTY);
   const names = useMemo(() => {
     const filtered = filters.flatMap((filter) => (filter.kind === 'set' ? [] : [filter.column]));
-    return [...new Set([...columns, ...filtered, ...added])];
-  }, [columns, filters, added]);
+    const known = new Set(['feature', ...(detail?.columns.map(({ name }) => name) ?? [])]);
+    return [...new Set([...columns, ...filtered, ...added])].filter((name) => known.has(name));
+  }, [detail, columns, filters, added]);
   const others = detail?.columns.filter(({ name, type }) => type !== 'list' && !names.includes(name)) ?? [];
   return (
     <aside className={styles.rail} aria-label="Filters">

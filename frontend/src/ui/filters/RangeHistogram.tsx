@@ -163,6 +163,7 @@ export function RangeHistogram({ name, bins, digits }: { name: string; bins: Bin
           n={n_missing}
           passing={counts.passing[bins.n]}
           height={heightOf(n_missing, Math.max(most, n_missing))}
+          isBeside={isEmpty}
         />
       </div>
       {isEmpty ? null : (
