@@ -164,8 +164,8 @@ def test_without_analyses_everything_quick_is_computed(tmp_path: Path, connect: 
 def test_what_is_not_quick_is_left_out_and_says_so(
     tmp_path: Path, connect: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundle_module, "_QUICK", 0)
-    monkeypatch.setattr(bundle_module, "_QUICK_TOKENS", 0)
+    for name in ("_QUICK", "_QUICK_BINS", "_QUICK_DRAW", "_QUICK_TOKENS"):
+        monkeypatch.setattr(bundle_module, name, 0)
     made = make_atlas(tmp_path / "a.atlas")
     found = bundle(connect(made.url), 0)
     reasons = lacking(found)
@@ -179,8 +179,8 @@ def test_served_and_computed_answers_are_the_same(
     full: Atlas, connect: Any, pages: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed = [bundle(pages, feature) for feature in range(0, 64, 9)]
-    monkeypatch.setattr(bundle_module, "_QUICK", -1)
-    monkeypatch.setattr(bundle_module, "_QUICK_TOKENS", -1)
+    for name in ("_QUICK", "_QUICK_BINS", "_QUICK_DRAW", "_QUICK_TOKENS"):
+        monkeypatch.setattr(bundle_module, name, -1)
     served = connect(full.url)
     assert [bundle(served, feature) for feature in range(0, 64, 9)] == computed
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from saeatlas.atlas.tables import served_rows
+from saeatlas.atlas.tables import lines_of, served_rows, state_of
 from saeatlas.errors import InvalidInput
 from saeatlas.kernels.moments import moments_of, wilson
 
@@ -153,11 +153,30 @@ def histogram_of(sae: SAE, feature: int, bins: int, scale: Scale) -> Histogram:
         raise InvalidInput(f"The number of bins must be from 1 to {_MOST_BINS:,}, found: {bins!r}")
     if scale not in ("linear", "log"):
         raise InvalidInput(f"The scale must be 'linear' or 'log', found: '{scale}'")
-    table = served_rows(sae, "histogram", feature, {"bins": bins})
-    if table is not None:
-        line = table.to_pylist()[0]
-        return _histogram(sae, feature, scale, line[f"{scale}_edges"] or [], line[f"{scale}_counts"])
-    return live_histogram(sae, feature, bins, scale)
+    return served_histogram(sae, feature, bins, scale) or live_histogram(sae, feature, bins, scale)
+
+
+def served_histogram(
+    sae: SAE, feature: int, bins: int, scale: Scale, *, more_than: int | None = None
+) -> Histogram | None:
+    """Return the histogram of a feature from the analysis 'histogram', or None where it cannot answer.
+
+    Parameters
+    ----------
+    sae, feature, bins, scale
+        As of `histogram_of`.
+    more_than
+        Answer only for features with more active rows than this, and keep in memory only what that takes: the edges
+        and counts of 65,536 features are 85 MB.
+    """
+    state = state_of(sae, "histogram")
+    if not state.is_current or state.params["bins"] != bins:
+        return None
+    below = None if more_than is None else ("n_inactive", sae.n_rows - more_than)
+    lines = lines_of(sae, "histogram", feature, below=below).to_pylist()
+    if not lines:
+        return None
+    return _histogram(sae, feature, scale, lines[0][f"{scale}_edges"] or [], lines[0][f"{scale}_counts"])
 
 
 def live_histogram(sae: SAE, feature: int, bins: int, scale: Scale) -> Histogram:

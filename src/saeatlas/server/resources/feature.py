@@ -14,7 +14,7 @@ from saeatlas.atlas.breakdown import served_breakdowns
 from saeatlas.atlas.examples import Question, live_rows, pick_rows, served_focus
 from saeatlas.atlas.feature import Feature
 from saeatlas.atlas.sae import SAE
-from saeatlas.atlas.statistics import histogram_of, live_stats, served_stats
+from saeatlas.atlas.statistics import Histogram, Scale, live_histogram, live_stats, served_histogram, served_stats
 from saeatlas.atlas.tables import lines_of, served_rows, state_of
 from saeatlas.server.live import FeatureNow
 from saeatlas.server.models.activity import BreakdownInfo, HistogramBins, StatsInfo
@@ -50,6 +50,10 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 _QUICK = 200_000
 """Listed rows of a feature up to which its numbers are computed in a few milliseconds; above, they are served."""
+_QUICK_BINS = 50_000
+"""Listed rows up to which counting its values costs less than reading the counts of all features near it."""
+_QUICK_DRAW = 5_000
+"""Listed rows up to which drawing examples costs less than reading those of all features near it."""
 _QUICK_TOKENS = 20_000
 """Listed rows up to which its tokens are counted: they lie scattered, and each stretch is a read."""
 _SPAN = (20, 10)
@@ -147,12 +151,18 @@ class _Bundle:
         return None if found is None else StatsInfo.of(found)
 
     def _histograms(self) -> BundleHistograms | None:
-        is_served = served_rows(self.sae, "histogram", -1, {"bins": _BINS}) is not None
-        if not (self._is_quick(_QUICK) or is_served):
+        made = [self._histogram("linear"), self._histogram("log")]
+        if made[0] is None or made[1] is None:
             self._lacks("histograms", "histogram")
             return None
-        linear, log = (histogram_of(self.sae, self.feature.id, _BINS, scale) for scale in ("linear", "log"))
-        return BundleHistograms.model_construct(linear=HistogramBins.of(linear), log=HistogramBins.of(log))
+        return BundleHistograms.model_construct(linear=HistogramBins.of(made[0]), log=HistogramBins.of(made[1]))
+
+    def _histogram(self, scale: Scale) -> Histogram | None:
+        sae, feature = self.sae, self.feature.id
+        if self._is_quick(_QUICK_BINS):
+            return live_histogram(sae, feature, _BINS, scale)
+        found = served_histogram(sae, feature, _BINS, scale, more_than=_QUICK_BINS)
+        return live_histogram(sae, feature, _BINS, scale) if found is None and self._is_quick(_QUICK) else found
 
     def _examples(self) -> BundleExamples:
         sae, feature = self.sae, self.feature.id
@@ -162,7 +172,7 @@ class _Bundle:
             "random": Question("random", _RANDOM),
         }
         for name, question in questions.items():
-            found = served_focus(sae, feature, question)
+            found = None if self._is_quick(_QUICK_DRAW) else served_focus(sae, feature, question)
             if found is None and self._is_quick(_QUICK):
                 found = live_rows(sae, feature, question)
             if found is None:
