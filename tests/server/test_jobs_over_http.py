@@ -263,6 +263,14 @@ def test_listeners_are_bounded_and_counted_down(atlas: Atlas, monkeypatch: pytes
         assert app.state.job_listeners == 0
 
 
+def test_silent_streams_say_that_they_are_still_here(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saeatlas.server.resources.jobs._HEARTBEAT_SECONDS", 0.0)
+    place = client.post("/api/v1/jobs", json={"analysis": "stats", "sae": "toy"}).headers["location"]
+    lines = client.get(f"{place}/events").text.splitlines()
+    assert ": still here" in lines
+    assert "retry: 2000" in lines
+
+
 def test_server_that_stops_leaves_no_process(atlas: Atlas) -> None:
     with TestClient(create_app(atlas.url), base_url="http://127.0.0.1") as client:
         client.post("/api/v1/jobs", json={"analysis": "coactivation", "sae": "toy"})
