@@ -37,6 +37,9 @@ describe('numbers', () => {
   it('write shares, signs and counts', () => {
     expect(percent(0.033245)).toBe('3.32 %');
     expect(percent(1)).toBe('100 %');
+    expect(percent(399_880 / 400_000)).toBe('99.97 %');
+    expect(percent(0.9999999)).toBe('99.99999 %');
+    expect(percent(0.995)).toBe('99.5 %');
     expect(percent(null)).toBe('–');
     expect(signed(2)).toBe('+2');
     expect(signed(-2)).toBe('−2');

@@ -54,6 +54,7 @@ describe('tokens', () => {
     ]);
     expect(directionRuns(['سلام', ' ', 'دنيا', '!'])).toEqual([{ direction: 'rtl', start: 0, stop: 4 }]);
     expect(baseDirection(['1', '.', ' مرحبا'])).toBe('rtl');
+    expect(baseDirection([' مرحبا', ' is', ' how', ' they', ' greet'])).toBe('ltr');
     expect(isMixed('abcשלום')).toBe(true);
     expect(isMixed('שלום.')).toBe(false);
   });

@@ -204,5 +204,6 @@ function Facts({ view }: { view: DocumentView }) {
 
 function factText(value: Scalar): string {
   if (value === null) return 'missing';
-  return typeof value === 'number' ? number(value, 6) : String(value);
+  // Whole numbers are often years and ids: they stand as they are.
+  return typeof value === 'number' && !Number.isInteger(value) ? number(value, 6) : String(value);
 }

@@ -87,7 +87,8 @@ function Facts({ metadata }: { metadata: Example['metadata'] }) {
 
 function factText(value: Scalar): string {
   if (value === null) return 'missing';
-  return typeof value === 'number' ? number(value, 6) : String(value);
+  // Whole numbers are often years and ids: they stand as they are.
+  return typeof value === 'number' && !Number.isInteger(value) ? number(value, 6) : String(value);
 }
 
 function Fact({ name, value }: { name: string; value: Scalar }) {

@@ -78,10 +78,13 @@ export interface DirectionRun {
   readonly stop: number;
 }
 
-/** The direction of a whole text: that of its first letter. */
+/** The direction of a text: that of most of its letters, as a context may begin anywhere, with a foreign word too. */
 export function baseDirection(tokens: readonly string[]): 'ltr' | 'rtl' {
-  for (const token of tokens) if (/\p{L}/u.test(token)) return isRightToLeft(token) ? 'rtl' : 'ltr';
-  return 'ltr';
+  let balance = 0;
+  for (const token of tokens) {
+    for (const letter of token.match(/\p{L}/gu) ?? []) balance += isRightToLeft(letter) ? 1 : -1;
+  }
+  return balance > 0 ? 'rtl' : 'ltr';
 }
 
 /**
