@@ -248,6 +248,13 @@ def test_method_that_is_not_taken(client: TestClient, operations: list[Operation
     )
 
 
+def test_refused_method_is_told_all_that_are_taken(client: TestClient, operations: list[Operation]) -> None:
+    for one in operations:
+        taken = {other.method.upper() for other in operations if other.path == one.path}
+        assert set(client.request("patch", one.at()).headers["allow"].split(", ")) == taken, one.path
+    assert client.post("/").headers["allow"] == "GET, HEAD"
+
+
 def test_commit_that_is_not_kept(client: TestClient, operations: list[Operation]) -> None:
     reads = [one for one in operations if one.method == "get" and one.path.startswith("/api/v1/saes")]
     for commit in ("999999", "x", "-1", HUGE):

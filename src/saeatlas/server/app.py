@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any
@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, compile_path
 
 from saeatlas._version import __version__
 from saeatlas.server import resources
@@ -64,6 +65,7 @@ def create_app(atlas_url: str, settings: ServerSettings | None = None) -> FastAP
     app.state.pages = Pages(chosen.pages)
     app.state.started_at = time.monotonic()
     app.state.at_stop = []
+    app.state.methods = {}
     add_problem_handlers(app)
     for module in _modules():
         _mount(app, module)
@@ -93,12 +95,21 @@ def _mount(app: FastAPI, module: ModuleType) -> None:
     router: APIRouter = module.router
     prefix: str = getattr(module, "PREFIX", API)
     app.include_router(router, prefix=prefix, responses=PROBLEMS)
+    _note_methods(app, prefix, router.routes)
     if prefix == API:
         pinned = APIRouter()
         pinned.routes.extend(
             route for route in router.routes if isinstance(route, APIRoute) and (route.methods or set()) <= {"GET"}
         )
         app.include_router(pinned, prefix=_PINNED, include_in_schema=False)
+        _note_methods(app, _PINNED, pinned.routes)
+
+
+def _note_methods(app: FastAPI, prefix: str, routes: Sequence[BaseRoute]) -> None:
+    """Note which methods a path takes: each route of it knows its own only, and a refusal names all."""
+    for route in routes:
+        if isinstance(route, APIRoute):
+            app.state.methods.setdefault(compile_path(prefix + route.path)[0], set()).update(route.methods or ())
 
 
 def _mount_roots(app: FastAPI) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -192,7 +193,15 @@ def _refused(request: Request, error: Exception) -> Response:
     }.get(error.status_code, str(error.detail))
     answer = problem(path, error.status_code, detail, hint="See /openapi.json for what there is.")
     answer.headers.update(error.headers or {})
+    if error.status_code == 405:
+        answer.headers["allow"] = ", ".join(_methods(request)) or "GET, HEAD"
     return answer
+
+
+def _methods(request: Request) -> list[str]:
+    """Return the methods that the path takes, whichever route takes them."""
+    paths: dict[re.Pattern[str], set[str]] = request.app.state.methods
+    return sorted({method for pattern, all_ in paths.items() if pattern.match(request.url.path) for method in all_})
 
 
 def _escaped(text: str) -> str:

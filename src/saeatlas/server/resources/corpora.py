@@ -87,7 +87,9 @@ def document(  # noqa: PLR0913  # one for each parameter of the query
     sae: Annotated[str | None, Query(max_length=200, description="Show what this SAE's features do.")] = None,
     start: Annotated[int, Query(ge=0, le=MAX_ID, description="First position.")] = 0,
     stop: Annotated[int | None, Query(ge=0, le=MAX_ID, description="One past the last; 5,000 at most.")] = None,
-    features: Annotated[str | None, Query(description="Only these features: ids, separated by commas.")] = None,
+    features: Annotated[
+        str | None, Query(max_length=16_000, description="Only these features: ids, separated by commas.")
+    ] = None,
     top: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Of each row only so many, strongest.")] = None,
 ) -> Response:
     """Show a document, or a span of it, and what every feature of an SAE does on each token."""
