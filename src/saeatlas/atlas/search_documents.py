@@ -71,8 +71,8 @@ class CorpusSource:
         """Return how many documents have all terms, or any, and the best ones with their scores."""
         if self._index is None:
             return 0, []
-        count = self._index.count(terms, is_any=is_any)
-        return count, self._index.best(terms, _WEIGHTS, n, is_any=is_any) if count else []
+        lines = self._index.best(terms, _WEIGHTS, n, is_any=is_any)
+        return len(lines) if len(lines) < n else self._index.count(terms, is_any=is_any), lines
 
     def hits(self, lines: list[tuple[int, float]], matcher: Matcher) -> list[DocumentHit]:
         """Return documents with the part that says most of what was asked for."""

@@ -97,17 +97,17 @@ class FeatureSource:
         labels = self._labels
         if self._index is not None and not (labels is not None and any(map(labels.has, terms))):
             # No label says any of this: the index alone knows which features have all of it.
-            count = self._index.count(terms, is_any=is_any)
-            return count, self._index.best(terms, _WEIGHTS, n, is_any=is_any) if count else []
+            lines = self._index.best(terms, _WEIGHTS, n, is_any=is_any)
+            return len(lines) if len(lines) < n else self._index.count(terms, is_any=is_any), lines
         found = [self._matches(term) for term in terms]
-        lines, times = np.unique(np.concatenate([one[0] for one in found]), return_counts=True)
-        scores = np.zeros(lines.size)
+        features, times = np.unique(np.concatenate([one[0] for one in found]), return_counts=True)
+        scores = np.zeros(features.size)
         for ids, own in found:
-            scores[np.searchsorted(lines, ids)] += own
+            scores[np.searchsorted(features, ids)] += own
         kept = times >= (1 if is_any else len(terms))
-        lines, scores = lines[kept], scores[kept]
-        order = np.lexsort((lines, -scores))[:n]
-        return lines.size, list(zip(lines[order].tolist(), scores[order].tolist(), strict=True))
+        features, scores = features[kept], scores[kept]
+        order = np.lexsort((features, -scores))[:n]
+        return features.size, list(zip(features[order].tolist(), scores[order].tolist(), strict=True))
 
     def hits(self, lines: Lines, matcher: Matcher) -> list[FeatureHit]:
         """Return features with the text that says most of what was asked for."""
