@@ -5,7 +5,10 @@ import { defineConfig } from 'vite';
 const output = fileURLToPath(new URL('../src/saeatlas/server/static', import.meta.url));
 
 /** Where `npm run dev` finds a running `saeatlas serve`; the built pages ask the server they came from. */
-const server = 'http://127.0.0.1:8080';
+const server = 'http://127.0.0.1:8765';
+
+/** The server answers only pages of its own; while they are edited they come from another port. */
+const asOwn = { target: server, changeOrigin: true, headers: { origin: server } };
 
 /** three.js is the largest library and only the map needs it; React and the state belong to every page. */
 function chunkOf(id: string): string | undefined {
@@ -17,7 +20,7 @@ function chunkOf(id: string): string | undefined {
 
 export default defineConfig({
   plugins: [react()],
-  server: { proxy: { '/api': server, '/health': server } },
+  server: { proxy: { '/api': asOwn, '/health': asOwn } },
   build: {
     target: 'es2022',
     outDir: output,

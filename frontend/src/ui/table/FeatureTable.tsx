@@ -3,7 +3,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useMemo, useRef, useState, type CSSProperties } from 'react';
 import type { Column } from '../../core/columns';
 import { announce } from '../../core/messages';
-import { setHover } from '../../core/state';
+import { setHover, type AppState } from '../../core/state';
 import { pathTo } from '../../core/url';
 import { plural } from '../../plots/numbers';
 import { go } from '../Go';
@@ -41,6 +41,14 @@ function useAnnouncedCount(n: number | null, total: number): void {
   }, [n, total]);
 }
 
+/** Whether the columns that sort and filter are all here, as far as there are any of that name. */
+function isComplete({ sort, filters, store }: AppState): boolean {
+  if (!store) return false;
+  const needed = filters.flatMap((filter) => (filter.kind === 'set' ? [] : [filter.column]));
+  if (sort) needed.push(sort.column);
+  return needed.every((name) => store.has(name) || store.names?.has(name) === false);
+}
+
 export function FeatureTable() {
   const sae = useApp((state) => state.sae);
   const store = useApp((state) => state.store);
@@ -48,7 +56,7 @@ export function FeatureTable() {
   const revision = useApp((state) => state.revision);
   const view = useApp((state) => state.view);
   const focus = useApp((state) => state.focus);
-  const isSorted = useApp(({ sort, store: here }) => sort === null || here?.has(sort.column) === true);
+  const isSettled = useApp(isComplete);
   const box = useRef<HTMLDivElement>(null);
   const shown = useRef<number | null>(null);
   const [active, setActive] = useState(0);
@@ -79,10 +87,10 @@ export function FeatureTable() {
     const index = order.indexOf(focus);
     if (index < 0) return;
     show(index);
-    // Until the column of the sort is here the order is another one, and the place is looked for again.
-    if (isSorted) shown.current = focus;
+    // Until the columns of sort and filters are here the order is another one, and the place is looked for again.
+    if (isSettled) shown.current = focus;
     // eslint-disable-next-line react-hooks/exhaustive-deps -- follows the drawer, and not itself
-  }, [focus, order, isSorted]);
+  }, [focus, order, isSettled]);
   const layout = useMemo(() => layoutOf(columns), [columns]);
   return (
     <div
