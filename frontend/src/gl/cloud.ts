@@ -5,7 +5,6 @@ import {
   DynamicDrawUsage,
   GLSL3,
   NoBlending,
-  NormalBlending,
   Points,
   ShaderMaterial,
   Sphere,
@@ -18,7 +17,7 @@ import { POINT_FRAGMENT, POINT_VERTEX } from './shaders';
 
 /** Settings that all clouds share; changing a value changes them all. */
 export type SharedUniforms = Record<
-  'uScale' | 'uLeast' | 'uMost' | 'uPick' | 'uAlpha' | 'uDim' | 'uGround' | 'uContext' | 'uMark' | 'uFound',
+  'uScale' | 'uLeast' | 'uMost' | 'uAlpha' | 'uDim' | 'uGround' | 'uContext' | 'uMark' | 'uFound',
   IUniform
 >;
 
@@ -31,12 +30,16 @@ export class PointCloud {
   readonly ground: Points;
   readonly points: Points;
   readonly #geometries: [BufferGeometry, BufferGeometry];
-  readonly #materials: [ShaderMaterial, ShaderMaterial];
+  readonly #materials: [ground: ShaderMaterial, points: ShaderMaterial, ids: ShaderMaterial];
+  /** All features in an order by chance, so that any part of them is a fair sample. */
+  readonly #order: Uint32Array;
+  #share = 1;
   readonly #look: BufferAttribute;
   readonly #size: BufferAttribute;
   readonly #position: BufferAttribute;
   readonly #fog = { value: new Vector2() };
   readonly #solid = { value: 0 };
+  #n_marked = 0;
   n_drawn = 0;
   n_ground = 0;
 
@@ -47,15 +50,18 @@ export class PointCloud {
     this.#position = new BufferAttribute(new Float32Array(3 * n), 3);
     this.#look = new BufferAttribute(new Uint8Array(4 * n), 4, true).setUsage(DynamicDrawUsage);
     this.#size = new BufferAttribute(new Uint8Array(n).fill(PLAIN_SIZE), 1, true).setUsage(DynamicDrawUsage);
-    const material = () =>
+    this.#order = shuffled(n);
+    const material = (defines = {}) =>
       new ShaderMaterial({
         glslVersion: GLSL3,
+        defines,
         vertexShader: POINT_VERTEX,
         fragmentShader: POINT_FRAGMENT,
         uniforms: { ...shared, uFirst: { value: first }, uFog: this.#fog, uSolid: this.#solid },
         transparent: true,
       });
-    this.#materials = [material(), material()];
+    this.#materials = [material(), material(), material({ PICK: 1 })];
+    this.#materials[2].blending = NoBlending;
     this.#materials[0].depthWrite = false;
     this.#geometries = [new BufferGeometry(), new BufferGeometry()];
     for (const geometry of this.#geometries) {
@@ -117,9 +123,8 @@ export class PointCloud {
   /** On flat maps later points cover earlier ones; in space the nearer ones cover the others. */
   setFlat(isFlat: boolean): void {
     this.#solid.value = isFlat ? 0 : 1;
-    this.#materials[1].depthWrite = !isFlat;
-    this.#materials[1].depthTest = !isFlat;
-    this.#materials[0].depthTest = !isFlat;
+    for (const material of this.#materials) material.depthTest = !isFlat;
+    for (const material of this.#materials.slice(1)) material.depthWrite = !isFlat;
   }
 
   /** The depths between which points fade into the ground, so that depth is seen; the same twice for none. */
@@ -128,25 +133,52 @@ export class PointCloud {
   }
 
   setPicking(isPicking: boolean): void {
-    this.#materials[1].blending = isPicking ? NoBlending : NormalBlending;
+    this.points.material = this.#materials[isPicking ? 2 : 1];
     this.ground.visible = !isPicking;
+    this.#setRanges(isPicking ? 1 : this.#share);
   }
 
   #sort(): void {
     const { places, look } = this;
     const [below, above] = this.#geometries.map((geometry) => geometry.getIndex()!);
     const lists: number[][] = [[], [], [], [], [], []];
-    for (let i = 0; i < this.n; i++) if (!Number.isNaN(places[3 * i])) lists[look[4 * i + 3]].push(i);
+    for (const i of this.#order) if (!Number.isNaN(places[3 * i])) lists[look[4 * i + 3]].push(i);
     this.n_ground = fill(below, lists.slice(Kind.context, Kind.plain));
+    this.#n_marked = lists[Kind.selected].length + lists[Kind.found].length;
     this.n_drawn = fill(above, [lists[Kind.missing], lists[Kind.plain], lists[Kind.selected], lists[Kind.found]]);
-    this.#geometries[0].setDrawRange(0, this.n_ground);
-    this.#geometries[1].setDrawRange(0, this.n_drawn);
+    this.#setRanges(this.#share);
+  }
+
+  /** Draw only a share of the points, by chance, but all that are marked: while the view moves on slow machines. */
+  setShare(share: number): void {
+    this.#share = share;
+    this.#setRanges(share);
+  }
+
+  /** What is drawn is the end of each list, where the marked ones are. */
+  #setRanges(share: number): void {
+    [this.n_ground, this.n_drawn].forEach((n, part) => {
+      const count = Math.max(Math.ceil(n * share), Math.min(n, part * this.#n_marked));
+      this.#geometries[part].setDrawRange(n - count, count);
+    });
   }
 
   dispose(): void {
     for (const geometry of this.#geometries) geometry.dispose();
     for (const material of this.#materials) material.dispose();
   }
+}
+
+/** The numbers below `n` in an order by chance, the same on every run. */
+function shuffled(n: number): Uint32Array {
+  const order = Uint32Array.from({ length: n }, (_, i) => i);
+  let state = 1;
+  for (let i = n - 1; i > 0; i--) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const j = Math.floor((state / 2 ** 32) * (i + 1));
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
 }
 
 function fill(index: BufferAttribute, lists: readonly number[][]): number {

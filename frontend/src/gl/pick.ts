@@ -19,6 +19,7 @@ export class Picker {
   readonly #side = 2 * REACH + 1;
   readonly #pixels = new Uint8Array(4 * this.#side * this.#side);
   isFresh = false;
+  #fence: WebGLSync | null = null;
 
   /** The picture no longer agrees with the view. */
   spoil(): void {
@@ -34,6 +35,21 @@ export class Picker {
     draw();
     renderer.setRenderTarget(null);
     this.isFresh = true;
+    const gl = renderer.getContext() as WebGL2RenderingContext;
+    if (this.#fence) gl.deleteSync(this.#fence);
+    this.#fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+  }
+
+  /** Whether the picture is drawn: asking it before that waits for the graphics card. */
+  isDrawn(renderer: WebGLRenderer): boolean {
+    if (!this.isFresh) return false;
+    if (!this.#fence) return true;
+    const gl = renderer.getContext() as WebGL2RenderingContext;
+    if (gl.getSyncParameter(this.#fence, gl.SYNC_STATUS) !== gl.SIGNALED) return false;
+    gl.deleteSync(this.#fence);
+    this.#fence = null;
+    return true;
   }
 
   /** The id at a pixel from the left and the top, or of the point nearest to it within reach; 0 for none. */
@@ -52,6 +68,7 @@ export class Picker {
   }
 
   dispose(): void {
+    this.#fence = null;
     this.#target.dispose();
   }
 }

@@ -53,6 +53,8 @@ export type NameOf = (layer: number, feature: number) => string | null;
 
 /** Radians for a pixel of a drag. */
 const TURN = 0.006;
+/** So many edges are not drawn while the view moves until it is known that the machine is fast. */
+const MANY_EDGES = 20_000;
 /** So many features in view have their own names written. */
 const MOST_NEAR = 240;
 
@@ -79,6 +81,7 @@ export class MapScene {
   #inset = 0;
   #pointer: Point | null = null;
   #pointerFrame = 0;
+  #pointerTimer: ReturnType<typeof setTimeout> | undefined;
   /** The pose that shows everything, while that is what is shown. */
   #whole: Pose | null = null;
 
@@ -230,6 +233,11 @@ export class MapScene {
     return this.#stage.pick(x, y);
   }
 
+  /** Whether `pick` answers at once. */
+  get canPick(): boolean {
+    return this.#stage.canPick;
+  }
+
   /** Where a feature is seen: pixels from the left and the top, and its depth. Null for what is behind or nowhere. */
   project(spot: Spot): [x: number, y: number, depth: number] | null {
     const place = this.#placeOf(spot);
@@ -306,6 +314,7 @@ export class MapScene {
   dispose(): void {
     this.#observer.disconnect();
     cancelAnimationFrame(this.#pointerFrame);
+    clearTimeout(this.#pointerTimer);
     this.view.dispose();
     this.controls.dispose();
     this.#stage.dispose();
@@ -352,6 +361,12 @@ export class MapScene {
     this.#pointerFrame = requestAnimationFrame(() => {
       this.#pointerFrame = 0;
       if (!this.#pointer || this.view.isMoving) return;
+      if (!this.canPick) {
+        if (!this.#stage.picker.isFresh) this.#stage.refreshPicker(this.view.pose, this.#width, this.#height);
+        clearTimeout(this.#pointerTimer);
+        this.#pointerTimer = setTimeout(() => this.#pointer && this.#hover(this.#pointer), 30);
+        return;
+      }
       this.#told.hover(this.pick(...this.#pointer), this.#pointer);
     });
   }
@@ -420,12 +435,13 @@ export class MapScene {
 
   #frame(): void {
     this.#draw();
-    this.#stage.picker.spoil();
+    if (this.view.isMoving) this.#stage.picker.spoil();
   }
 
   #draw(): void {
-    const hidesEdges = this.view.isMoving && this.view.isSlow;
-    this.#stage.draw(this.view.pose, this.#aspect, !hidesEdges);
+    const { isMoving, isSlow, frameTime } = this.view;
+    const hidesEdges = isMoving && (isSlow || (frameTime === 0 && this.#stage.lines.n > MANY_EDGES));
+    this.#stage.draw(this.view.pose, this.#aspect, !hidesEdges, this.view.isMoving ? this.view.share : 1);
     this.#drawOver();
   }
 

@@ -12,7 +12,6 @@ in float aSize;
 uniform float uScale;
 uniform float uLeast;
 uniform float uMost;
-uniform float uPick;
 uniform float uFirst;
 uniform float uAlpha;
 uniform float uDim;
@@ -22,7 +21,9 @@ uniform vec3 uContext;
 out vec4 vColour;
 out float vKind;
 out float vSize;
+#ifdef PICK
 flat out vec3 vId;
+#endif
 
 void main() {
   vec4 seen = modelViewMatrix * vec4(position, 1.0);
@@ -42,9 +43,10 @@ void main() {
   float fog = uFog.y > uFog.x ? clamp((depth - uFog.x) / (uFog.y - uFog.x), 0.0, 1.0) : 0.0;
   vec3 colour = isContext ? uContext : aLook.rgb;
   vColour = vec4(mix(colour, uGround, isMarked ? 0.0 : 0.62 * fog), alpha);
+#ifdef PICK
   float id = uFirst + float(gl_VertexID) + 1.0;
   vId = vec3(mod(id, 256.0), mod(floor(id / 256.0), 256.0), floor(id / 65536.0)) / 255.0;
-  if (uPick > 0.5 && isContext) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
+#endif
 }
 `;
 
@@ -53,8 +55,9 @@ precision highp float;
 in vec4 vColour;
 in float vKind;
 in float vSize;
+#ifdef PICK
 flat in vec3 vId;
-uniform float uPick;
+#endif
 uniform vec3 uMark;
 uniform vec3 uFound;
 uniform float uSolid;
@@ -64,10 +67,9 @@ void main() {
   vec2 place = gl_PointCoord * 2.0 - 1.0;
   float radius = length(place);
   if (radius > 1.0 && vSize > 2.0) discard;
-  if (uPick > 0.5) {
-    pixel = vec4(vId, 1.0);
-    return;
-  }
+#ifdef PICK
+  pixel = vec4(vId, 1.0);
+#else
   float step1 = 2.0 / vSize;
   float cover = vSize > 2.0 ? 1.0 - smoothstep(1.0 - step1, 1.0, radius) : 1.0;
   // What is solid also hides what is behind its soft edge, so the edge is cut off where it would let that shine through.
@@ -84,6 +86,7 @@ void main() {
     colour *= mix(1.0, 0.78, smoothstep(0.45, 1.0, radius));
   }
   pixel = vec4(colour, vColour.a * cover);
+#endif
 }
 `;
 

@@ -88,7 +88,6 @@ export class Stage {
       uScale: { value: 1 },
       uLeast: { value: LEAST },
       uMost: { value: MOST },
-      uPick: { value: 0 },
       uAlpha: { value: 1 },
       uDim: { value: 1 },
       uGround: { value: new Color() },
@@ -206,8 +205,10 @@ export class Stage {
     return Math.min(MOST, Math.max(LEAST, (this.#diameter * this.#height) / 2 / TAN / depth));
   }
 
-  draw(pose: Pose, aspect: number, withEdges: boolean): void {
+  /** `share` of the points are drawn, by chance: 1 for all. */
+  draw(pose: Pose, aspect: number, withEdges: boolean, share = 1): void {
     if (this.isLost) return;
+    for (const cloud of this.clouds) cloud.setShare(share);
     this.#see(pose, aspect, this.#ratio);
     this.lines.object.visible = withEdges && this.lines.n > 0;
     this.#renderer.setClearColor(this.uniforms.uGround.value as Color, 1);
@@ -219,13 +220,16 @@ export class Stage {
     if (this.isLost) return;
     const { visible } = this.lines.object;
     this.lines.object.visible = false;
-    this.uniforms.uPick.value = 1;
     for (const cloud of this.clouds) cloud.setPicking(true);
     this.#see(pose, width / height, 1);
     this.picker.refresh(this.#renderer, width, height, () => this.#renderer.render(this.#scene, this.#camera));
     for (const cloud of this.clouds) cloud.setPicking(false);
-    this.uniforms.uPick.value = 0;
     this.lines.object.visible = visible;
+  }
+
+  /** Whether what lies where can be told without waiting. */
+  get canPick(): boolean {
+    return !this.isLost && this.picker.isDrawn(this.#renderer);
   }
 
   pick(x: number, y: number): { layer: number; feature: number } | null {

@@ -7,6 +7,9 @@ const FLIGHT = 320;
 const REST = 140;
 /** Frames that take longer than this, in milliseconds, leave out what is costly while the view moves. */
 const SLOW = 45;
+/** Above this, only a share of the points is drawn while the view moves. */
+const TOO_SLOW = 110;
+const LEAST_SHARE = 1 / 16;
 
 export interface ViewTold {
   /** Draw a frame. */
@@ -21,6 +24,8 @@ export class View {
   /** Mean milliseconds of the last frames while the view moved. */
   frameTime = 0;
   n_frames = 0;
+  /** How much of the points to draw while the view moves, as learned from the frames so far. */
+  share = 1;
   readonly #told: ViewTold;
   #request = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -94,11 +99,16 @@ export class View {
   #frame(now: number): void {
     this.#request = 0;
     this.#advance(now);
-    if (this.isMoving && this.#last && now - this.#last < 1000)
-      this.frameTime = this.frameTime ? 0.8 * this.frameTime + 0.2 * (now - this.#last) : now - this.#last;
+    if (this.isMoving && this.#last) this.#learn(Math.min(1000, now - this.#last));
     this.#last = this.isMoving ? now : 0;
     this.n_frames += 1;
     this.#told.frame();
+  }
+
+  #learn(elapsed: number): void {
+    this.frameTime = this.frameTime ? 0.7 * this.frameTime + 0.3 * elapsed : elapsed;
+    if (this.frameTime > TOO_SLOW) this.share = Math.max(LEAST_SHARE, this.share * 0.7);
+    else if (this.frameTime < SLOW) this.share = Math.min(1, this.share * 1.1);
   }
 
   dispose(): void {

@@ -10,6 +10,7 @@ export interface MapHandle {
   /** Whether nothing moves and nothing is being loaded. */
   isAtRest(): boolean;
   frameTime(): number;
+  canPick(): boolean;
   liveContexts(): number;
 }
 
@@ -40,6 +41,7 @@ export function offerHandle(controller: MapController, liveContexts: () => numbe
     counts: (withPixels = false) => scene.counts(withPixels),
     isAtRest: () => !scene.view.isMoving && store.getState().status !== 'loading',
     frameTime: () => scene.view.frameTime,
+    canPick: () => scene.canPick,
     liveContexts,
   };
   const handles = (window.__app ??= {});
