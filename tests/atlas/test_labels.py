@@ -16,6 +16,7 @@ import saeatlas as sa
 from saeatlas.atlas.atlas import Atlas
 from saeatlas.atlas.feature_table import FeatureQuery, query_features
 from saeatlas.atlas.label_fold import fold
+from saeatlas.atlas.labels import hand_over
 from saeatlas.errors import FormatError, NotFound
 from saeatlas.format.commit import head
 from saeatlas.format.event_log import append_records
@@ -172,6 +173,30 @@ def test_unlabelled_feature_has_nothing(sae: sa.SAE) -> None:
     assert (sae.labels.current.num_rows, sae.labels.history.num_rows, sae.labels.n_labelled) == (0, 0, 0)
     with pytest.raises(NotFound):
         sae.labels.of(16)
+
+
+def test_later_commit_goes_on_with_what_an_earlier_one_has_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = make_atlas(MemoryStore(), n_rows=40, n_features=16, tokens=False)
+    first = sa.label(earlier.sae().feature(3), "first", by="ana")
+    table = earlier.sae().labels.current
+    later = Atlas(earlier.store, earlier.commit)
+    hand_over(earlier, later)
+    with monkeypatch.context() as patch:
+        # Nothing is read again.
+        patch.setattr("saeatlas.format.event_log.read_document", None)
+        assert later.sae().labels.current == table
+    second = sa.label(later.sae().feature(3), "second", by="ana")
+    for atlas in (earlier, later):
+        assert [one.id for one in atlas.sae().labels.events()] == [first.id, second.id]
+        assert [one.said.text for one in atlas.sae().labels.of(3).current] == ["second"]
+
+
+def test_labels_that_are_handed_over_to_another_sae_say_so(sae: sa.SAE) -> None:
+    sa.label(sae.feature(3), "x", by="ana")
+    assert sae.labels.current["identity_changed"].to_pylist() == [False]
+    changed = with_identity(sae, layer=9)
+    changed.labels.go_on_from(sae.labels)
+    assert changed.labels.current["identity_changed"].to_pylist() == [True]
 
 
 # The table of features

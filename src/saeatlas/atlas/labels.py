@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from saeatlas.atlas.atlas import Atlas
     from saeatlas.atlas.sae import SAE
     from saeatlas.format.canonical import Record
 
-__all__ = ["FeatureLabels", "Labels", "has_labels", "label_columns"]
+__all__ = ["FeatureLabels", "Labels", "hand_over", "has_labels", "label_columns"]
 
 _by_id = attrgetter("id")
 _ARRIVALS = 1000
@@ -205,6 +206,17 @@ class Labels:
         self._arrivals: list[tuple[int, list[LabelEvent]]] = [(0, [])]
         self._table = None
 
+    def go_on_from(self, other: Labels) -> None:
+        """Take what other labels of the same log have read, so that it is not read again."""
+        with other._lock, self._lock:
+            self._log.go_on_from(other._log)
+            self._events, self._last, self._origins = dict(other._events), other._last, set(other._origins)
+            self._of = {feature: list(events) for feature, events in other._of.items()}
+            self._facts, self._arrivals = dict(other._facts), list(other._arrivals)
+            self._current, self._changed, self._table = {}, {}, None
+            if self._digest == other._digest:
+                self._current, self._changed, self._table = dict(other._current), dict(other._changed), other._table
+
     def _refresh(self) -> None:
         records = self._log.new_records()
         if records is None:
@@ -282,6 +294,13 @@ class Labels:
     @cached_property
     def _digest(self) -> str:
         return self._identity.digest()
+
+
+def hand_over(earlier: Atlas, later: Atlas) -> None:
+    """Let a later commit of the same atlas go on with the labels that an earlier one has read."""
+    for name in later.saes:
+        if name in earlier.saes and (read := vars(earlier.sae(name)).get("labels")) is not None:
+            later.sae(name).labels.go_on_from(read)
 
 
 def has_labels(sae: SAE) -> bool:

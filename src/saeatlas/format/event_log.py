@@ -90,6 +90,10 @@ class EventLog:
         self._read |= ends
         return found
 
+    def go_on_from(self, other: EventLog) -> None:
+        """Read, by the next call, what another reader of the same log has not read yet."""
+        self._read = dict(other._read)
+
     def forget(self) -> None:
         """Read everything anew by the next call."""
         self._read = {}

@@ -13,6 +13,7 @@ from fastapi import Depends, Path, Request
 from saeatlas.atlas.atlas import Atlas
 from saeatlas.atlas.corpus import Corpus
 from saeatlas.atlas.feature import Feature
+from saeatlas.atlas.labels import hand_over
 from saeatlas.atlas.sae import SAE
 from saeatlas.errors import NotFound
 from saeatlas.format.commit import commit_key, head, load_commit
@@ -68,7 +69,9 @@ class Live:
             found = head(self.store)
             if found.number > self._newest.commit.number:
                 self._keep(self._newest)
-                self._newest = Atlas(self.store, found)
+                fresh = Atlas(self.store, found)
+                hand_over(self._newest, fresh)
+                self._newest = fresh
             return self._newest
 
     def _keep(self, atlas: Atlas) -> None:
