@@ -27,7 +27,7 @@ export function percent(value: number | null | undefined, digits = 3): string {
   // All but a few is not all: what is left to 100 keeps its digits.
   if (value > 0.99 && value < 1) {
     const decimals = Math.min(12, Math.max(1, Math.floor(-Math.log10(100 - share)) + 1));
-    return `${(Math.floor(share * 10 ** decimals) / 10 ** decimals).toFixed(decimals)} %`;
+    return `${Math.floor(share * 10 ** decimals) / 10 ** decimals} %`;
   }
   return `${withMinus(String(Number(share.toPrecision(digits))))} %`;
 }
