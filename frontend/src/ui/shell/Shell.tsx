@@ -7,6 +7,7 @@ import { report } from '../../core/messages';
 import { app } from '../../core/state';
 import { pathTo } from '../../core/url';
 import type {} from '../../pages/map/handle';
+import { Chips } from '../filters/Chips';
 import { Go, go } from '../Go';
 import { session } from '../session';
 import { followTheme, nextTheme } from '../theme';
@@ -36,6 +37,19 @@ function useLife(): void {
       for (const end of ends) end();
     };
   }, []);
+}
+
+/** Filters and selection on the pages that do not show them themselves. */
+function Context() {
+  const [path] = useLocation();
+  const isOther = /^\/(s\/[^/]+\/(f|pair)|c)\//.test(path);
+  const hasAny = useApp((state) => state.filters.length > 0 || state.selection !== null);
+  if (!isOther || !hasAny) return null;
+  return (
+    <div className={`${styles.context} no-print`}>
+      <Chips onLabel={null} />
+    </div>
+  );
 }
 
 function PageLinks({ sae }: { sae: string }) {
@@ -133,6 +147,7 @@ export function Shell({ children }: { children: ReactNode }) {
           </button>
         </div>
       </header>
+      <Context />
       <div id="content" className={styles.content} tabIndex={-1}>
         {children}
       </div>
