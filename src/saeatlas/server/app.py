@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
@@ -26,11 +27,14 @@ from saeatlas.server.pages import Pages
 from saeatlas.server.problems import PROBLEMS, CatchUnexpected, Problem, add_problem_handlers
 from saeatlas.server.respond import ARROW, JSON
 from saeatlas.server.settings import ServerSettings
+from saeatlas.settings import available_cores
 
 __all__ = ["API", "create_app"]
 
 API = "/api/v1"
 _PINNED = "/api/v1/@{commit}"
+_THREADS_PER_CORE, _SPARE_THREADS = 4, 4
+"""Threads that wait for each other's lock make all answers late; the spare ones keep quick answers from queueing."""
 _ABOUT = """Everything that an atlas knows about its SAEs, features, documents and labels.
 
 Every `GET` under `/api/v1/…` is also at `/api/v1/@{commit}/…`, which answers from that commit and never changes.
@@ -78,7 +82,8 @@ def create_app(atlas_url: str, settings: ServerSettings | None = None) -> FastAP
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Start what resources asked to have running, and stop it at the end."""
+    """Answer in as many threads as help, and stop at the end what resources have running."""
+    to_thread.current_default_thread_limiter().total_tokens = _SPARE_THREADS + _THREADS_PER_CORE * available_cores()
     yield
     app.state.live.stopping.set()
     for stop in app.state.at_stop:
