@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { numberColumn, textColumn } from '../src/core/columns';
+import { filterText } from '../src/core/filterText';
 import { cellText, isIdColumn, roundedBound, shortNumber } from '../src/core/format';
 
 describe('numbers in cells', () => {
@@ -31,6 +32,37 @@ describe('numbers in cells', () => {
   it('that are missing are nothing, in every kind of column', () => {
     const column = textColumn('t', ['a', null, 'a', 'a', 'a']);
     expect([cellText(column, 0), cellText(column, 1)]).toEqual(['a', null]);
+  });
+});
+
+describe('a filter in words', () => {
+  const range = {
+    id: 'r',
+    name: 'a',
+    kind: 'range' as const,
+    column: 'a',
+    low: null,
+    high: null,
+    missing: 'drop' as const,
+  };
+
+  it('says its bounds, and what becomes of missing values', () => {
+    expect(
+      [
+        { ...range, low: 1, high: 2 },
+        { ...range, low: 0.5 },
+        { ...range, high: 1e-6, missing: 'keep' as const },
+        range,
+        { ...range, missing: 'only' as const },
+      ].map(filterText),
+    ).toEqual(['1 – 2', '≥ 0.500', '≤ 1.00e−6 or missing', 'not missing', 'missing only']);
+  });
+
+  it('says what it looks for', () => {
+    const base = { id: 'x', name: 'a', column: 'a' };
+    expect(filterText({ ...base, kind: 'values', values: ['x', null] })).toBe('x, missing');
+    expect(filterText({ ...base, kind: 'text', query: 'so' })).toBe('“so”');
+    expect(filterText({ ...base, kind: 'set', ids: new Uint32Array(1234) })).toBe('1,234');
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { missingAnalyses, quoted, scalarText } from '../src/core/identity';
+import { byName, missingAnalyses, quoted, scalarText } from '../src/core/identity';
 import { reportLines } from '../src/core/reportCard';
 
 describe('the report card', () => {
@@ -25,6 +25,11 @@ describe('the report card', () => {
     const value = (share: number) => reportLines({ dead_share: share })[0].value;
     expect([value(0), value(3.84e-6)]).toEqual(['0 %', '3.8e−4 %']);
   });
+});
+
+it('names stand by their numbers', () => {
+  const names = ['layer-10', 'layer-9', 'a', 'layer-8'].map((name) => ({ name }));
+  expect(byName(names).map(({ name }) => name)).toEqual(['a', 'layer-8', 'layer-9', 'layer-10']);
 });
 
 describe('what is missing', () => {

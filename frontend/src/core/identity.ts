@@ -17,6 +17,13 @@ export function statedFacts(identity: Record<string, Scalar>): [string, Scalar][
   return Object.entries(identity).filter(([, value]) => value !== null && value !== '' && value !== undefined);
 }
 
+const { compare } = new Intl.Collator(undefined, { numeric: true });
+
+/** By name, and numbers in names by size: layer 9 before layer 10. */
+export function byName<T extends { name: string }>(things: readonly T[]): T[] {
+  return [...things].sort((a, b) => compare(a.name, b.name));
+}
+
 export interface MissingAnalysis {
   name: string;
   state: 'stale' | 'absent';

@@ -2,7 +2,7 @@
 import { useEffect } from 'react';
 import { segment } from '../../core/api';
 import { linkTo } from '../../core/history';
-import { identityText, scalarText } from '../../core/identity';
+import { byName, identityText, scalarText } from '../../core/identity';
 import { reportLines } from '../../core/reportCard';
 import { app, patch } from '../../core/state';
 import type { SaeDetail, SaeList, SaeSummary } from '../../core/types';
@@ -177,7 +177,7 @@ export default function Home() {
       <h1>What this atlas holds</h1>
       <h2>SAEs</h2>
       {error ? <Failure error={error} /> : null}
-      {data?.saes.map((sae) => (
+      {byName(data?.saes ?? []).map((sae) => (
         <SaeCard key={sae.name} sae={sae} />
       ))}
       {data && !data.saes.length ? (

@@ -1,38 +1,11 @@
 /** Filters and the selection as chips: what each lets through, and a cross that takes it away. */
 import { useState } from 'react';
-import { shortNumber } from '../../core/format';
+import { filterText } from '../../core/filterText';
 import { filterToSelection, renameSelection } from '../../core/selection';
 import { clearSelection, patch, removeFilter, select, type Filter } from '../../core/state';
 import { count } from '../../plots/numbers';
 import { useApp } from '../useApp';
 import styles from './chips.module.css';
-
-/** What a filter lets through, in words. */
-export function filterText(filter: Filter): string {
-  switch (filter.kind) {
-    case 'range': {
-      const { low, high, missing } = filter;
-      if (missing === 'only') return 'missing only';
-      const range =
-        low !== null && high !== null
-          ? `${shortNumber(low)} – ${shortNumber(high)}`
-          : low !== null
-            ? `≥ ${shortNumber(low)}`
-            : high !== null
-              ? `≤ ${shortNumber(high)}`
-              : missing === 'drop'
-                ? 'not missing'
-                : 'any';
-      return missing === 'keep' ? `${range} or missing` : range;
-    }
-    case 'values':
-      return filter.values.map((value) => value ?? 'missing').join(', ');
-    case 'text':
-      return `“${filter.query}”`;
-    case 'set':
-      return count(filter.ids.length);
-  }
-}
 
 function FilterChip({ filter }: { filter: Filter }) {
   const isUnknown = useApp(

@@ -1,5 +1,5 @@
 /** Which SAE is on show, what is known about it, and which others there are. */
-import { identityText, scalarText, statedFacts } from '../../core/identity';
+import { byName, identityText, scalarText, statedFacts } from '../../core/identity';
 import { reportLines } from '../../core/reportCard';
 import type { SaeDetail, SaeList } from '../../core/types';
 import { pathTo } from '../../core/url';
@@ -82,7 +82,7 @@ function Choices({ close }: { close: () => void }) {
         <h3>SAEs</h3>
         {isLoading ? <p className="muted">Loading …</p> : null}
         {error ? <Failure error={error} /> : null}
-        {data?.saes.map((each) => (
+        {byName(data?.saes ?? []).map((each) => (
           <Go
             key={each.name}
             to={pathTo(each.name, 'explore')}
