@@ -33,7 +33,7 @@ void main() {
   bool isContext = kind < 1.5;
   bool isMarked = kind > 3.5;
   float grow = isContext ? 0.75 : (isMarked ? 1.5 : 1.0);
-  float wanted = uScale * grow * mix(0.5, 2.6, aSize * aSize) / depth;
+  float wanted = uScale * grow * mix(0.5, 2.0, aSize * aSize) / depth;
   float least = isMarked ? uLeast * 2.2 : uLeast;
   vSize = clamp(wanted, least, uMost);
   gl_PointSize = vSize;

@@ -1,5 +1,5 @@
 /** Which colour and size mean what; a category filters on click. */
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { MISSING, scaleGradient } from '../../core/palette';
 import { putFilter, removeFilter, type Filter } from '../../core/state';
@@ -18,14 +18,18 @@ export function MapLegend({ controller }: { controller: MapController }) {
   const sizing = useStore(controller.store, (state) => state.sizing);
   const size = sizing ? <SizeLegend scale={sizing.scale} /> : null;
   const isEmpty = scale.kind === 'plain' && !size;
-  useEffect(() => controller.scene.setInset(isEmpty ? 0 : WIDTH), [controller, isEmpty]);
+  const [isOpen, setOpen] = useState(!controller.scene.isNarrow);
+  useEffect(() => controller.scene.setInset(isEmpty || !isOpen ? 0 : WIDTH), [controller, isEmpty, isOpen]);
   if (isEmpty) return null;
   return (
     <aside className={styles.legend} aria-label="Legend">
-      {scale.kind === 'number' ? <NumberLegend scale={scale} /> : null}
-      {scale.kind === 'category' ? <CategoryLegend scale={scale} /> : null}
-      {scale.kind === 'layer' ? <LayerLegend items={scale.items} /> : null}
-      {size}
+      <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>Legend</summary>
+        {scale.kind === 'number' ? <NumberLegend scale={scale} /> : null}
+        {scale.kind === 'category' ? <CategoryLegend scale={scale} /> : null}
+        {scale.kind === 'layer' ? <LayerLegend items={scale.items} /> : null}
+        {size}
+      </details>
     </aside>
   );
 }
