@@ -225,3 +225,16 @@ def test_commit_of_another_atlas_is_not_answered(client: TestClient) -> None:
     assert client.get(f"/api/v1/@{number}-{own}/saes").status_code == 200
     for name in (f"{number}-00000000", f"{number + 1}", "0x1", "-1", "1" * 5000, ""):
         assert refused(client.get(f"/api/v1/@{name}/saes"))[0] == 404
+
+
+def test_server_whose_atlas_is_gone_is_not_healthy(
+    tmp_path: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from saeatlas.server import live
+
+    made = make_atlas(tmp_path / "a.atlas")
+    client = connect(made.url)
+    assert client.get("/health").status_code == 200
+    (tmp_path / "a.atlas/commits").rename(tmp_path / "elsewhere")
+    monkeypatch.setattr(live, "_LIST_SECONDS", -1.0)
+    assert refused(client.get("/health")) == (503, "storage-error")

@@ -135,3 +135,11 @@ def test_large_answer_comes_in_pieces_and_whole(client: TestClient) -> None:
     params = {"format": "arrow", "columns": columns}
     with client.stream("GET", FEATURES, params=params) as answer:
         assert int(answer.headers["content-length"]) == sum(map(len, answer.iter_raw()))
+
+
+def test_head_is_get_without_the_body(client: TestClient) -> None:
+    for path in ("/api/v1/saes", FEATURES, "/api/v1/saes/nope", "/openapi.json"):
+        whole, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        assert head.headers["content-length"] == str(len(whole.content))
+        assert head.headers.get("etag") == whole.headers.get("etag")

@@ -132,7 +132,7 @@ def _mount_roots(app: FastAPI) -> None:
     def openapi() -> Response:
         return JSONResponse(_openapi(app), headers={"cache-control": "no-cache"})
 
-    @app.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.get("/{path:path}", include_in_schema=False)
     def page(request: Request, path: str) -> Response:
         if path.partition("/")[0] in {"api", "compat"}:
             raise HTTPException(404)

@@ -73,6 +73,9 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         guarded = _with_headers(send)
+        if scope["method"] == "HEAD":
+            # Answered as GET is, but for the body.
+            scope["method"], guarded = "GET", _without_body(guarded)
         headers = Headers(scope=scope)
         refusal = self._refusal(scope, headers)
         if refusal is not None:
@@ -286,6 +289,13 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return guarded
+
+
+def _without_body(send: Send) -> Send:
+    async def bare(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return bare
 
 
 def _all_headers(*, is_page: bool) -> Mapping[str, str]:

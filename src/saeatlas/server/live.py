@@ -15,7 +15,7 @@ from saeatlas.atlas.corpus import Corpus
 from saeatlas.atlas.feature import Feature
 from saeatlas.atlas.labels import hand_over
 from saeatlas.atlas.sae import SAE
-from saeatlas.errors import NotFound
+from saeatlas.errors import NotFound, StorageError
 from saeatlas.format.commit import commit_key, head, load_commit
 from saeatlas.format.version import read_atlas
 from saeatlas.storage import open_store
@@ -67,6 +67,11 @@ class Live:
         with self._lock:
             self._listed_at = now
             found = head(self.store)
+            if found.number < self._newest.commit.number:
+                raise StorageError(
+                    f"The atlas at '{self.store.url}' has lost its commits, or is there no more",
+                    hint="Put it back, or start the server on another.",
+                )
             if found.number > self._newest.commit.number:
                 self._keep(self._newest)
                 fresh = Atlas(self.store, found)

@@ -110,7 +110,4 @@ def _send(request: Request, file: _File) -> Response:
     body = file.data
     if len(body) > 1_000 and "gzip" in request.headers.get("accept-encoding", ""):
         body, headers["content-encoding"] = file.packed, "gzip"
-    answer = Response(body, headers=headers, media_type=file.media)
-    if request.method == "HEAD":
-        answer.body = b""
-    return answer
+    return Response(body, headers=headers, media_type=file.media)

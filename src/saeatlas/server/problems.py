@@ -201,7 +201,8 @@ def _refused(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> list[str]:
     """Return the methods that the path takes, whichever route takes them."""
     paths: dict[re.Pattern[str], set[str]] = request.app.state.methods
-    return sorted({method for pattern, all_ in paths.items() if pattern.match(request.url.path) for method in all_})
+    found = {method for pattern, all_ in paths.items() if pattern.match(request.url.path) for method in all_}
+    return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
 def _escaped(text: str) -> str:
