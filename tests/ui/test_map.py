@@ -234,3 +234,42 @@ def test_browser_without_webgl_is_told_and_led_to_the_table(pages: Pages) -> Non
     page = pages.open(MAP)
     page.get_by_role("alert").get_by_role("link", name="table").click()
     pages.wait("explore")
+
+
+def test_layers_stand_on_one_map_and_are_told_apart(pages: Pages) -> None:
+    page = shown(pages, f"{MAP}?v=1&proj=imported&layers=map-only")
+    found = counts(page)
+    n_layer = {"toy": 64, "map-only": 48}
+    assert found["shown"] == sum(n_layer.values())
+    for sae in n_layer:
+        x, y, _ = page.evaluate("(sae) => window.__app.map.project(sae, 7)", sae)
+        assert page.evaluate("([x, y]) => window.__app.map.pick(x, y)", [x, y])["sae"] == sae
+
+
+def test_fly_camera_moves_while_a_key_is_held(pages: Pages) -> None:
+    page = shown(pages, SPACE)
+    before = page.evaluate("window.__app.map.project('toy', 5)")
+    page.keyboard.press("v")
+    page.get_by_role("application").focus()
+    page.keyboard.down("w")
+    page.wait_for_timeout(400)
+    page.keyboard.up("w")
+    rest(page)
+    after = page.evaluate("window.__app.map.project('toy', 5)")
+    assert after is None or after[2] < before[2] - 0.05
+
+
+def test_picture_is_named_for_what_it_shows(pages: Pages) -> None:
+    page = shown(pages, FLAT)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG").click()
+    assert download.value.suggested_filename.startswith("toy-Map-umap-2d-")
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_colour_and_size_follow_a_column_and_missing_is_in_the_legend(pages: Pages) -> None:
+    page = shown(pages, f"{FLAT}&colour=stats.max&size=stats.density")
+    legend = page.get_by_role("complementary", name="Legend")
+    assert legend.get_by_text("stats.max").is_visible()
+    assert legend.get_by_text("stats.density").is_visible()
+    assert legend.get_by_text("missing", exact=True).is_visible()

@@ -159,6 +159,12 @@ export function fromEye({ position, target }: EyeAndTarget): Pose | null {
   };
 }
 
+/** Whether two are the same but for what an address rounds off. */
+export function isNear(a: EyeAndTarget, b: EyeAndTarget): boolean {
+  const gaps = [0, 1, 2].map((d) => Math.abs(a.position[d] - b.position[d]) + Math.abs(a.target[d] - b.target[d]));
+  return Math.max(...gaps) < 1e-4 * Math.hypot(...[0, 1, 2].map((d) => a.position[d] - a.target[d]));
+}
+
 /** How points come onto a view of `width` by `height` pixels: rows of the view and what scales with depth. */
 export interface Projector {
   readonly eye: Vec3;

@@ -6,6 +6,7 @@ import {
   fit,
   fly,
   fromEye,
+  isNear,
   look,
   nearOf,
   orbit,
@@ -168,11 +169,8 @@ export class MapScene {
   /** See from where an address says, if that is anywhere else. */
   setCamera(camera: EyeAndTarget): void {
     const pose = fromEye(camera);
-    const now = toEye(this.view.pose);
-    const isSame = [0, 1, 2].every(
-      (d) => Math.abs(camera.position[d] - now.position[d]) + Math.abs(camera.target[d] - now.target[d]) < 1e-6,
-    );
-    if (pose && !isSame && this.#layers.length) this.view.move(this.isFlat ? { ...pose, yaw: 0, pitch: 0 } : pose);
+    if (pose && !isNear(camera, toEye(this.view.pose)) && this.#layers.length)
+      this.view.move(this.isFlat ? { ...pose, yaw: 0, pitch: 0 } : pose);
   }
 
   /** Four bytes for each feature of a layer (colour and `Kind`), and a byte for its size or null. */

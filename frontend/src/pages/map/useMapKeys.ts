@@ -7,7 +7,7 @@ import type { MapController } from './controller';
 const GROUP = 'Map';
 
 /** Keys that the table has, too; beside it they are the table's. */
-const SHARED = ['f', ' '];
+const SHARED = ['f', 'x', ' '];
 
 export function useMapKeys(controller: MapController, isBeside: boolean): void {
   const commands = useMemo(() => {
