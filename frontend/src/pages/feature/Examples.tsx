@@ -40,7 +40,7 @@ export function Examples({ bundle, reason, range, onPoint, onDocument }: Example
   const [seed, setSeed] = useState(0);
   const [isText, setText] = useState(wantsText);
   const question = useMemo(() => ({ pick, n, seed, context, range, isText }), [pick, n, seed, context, range, isText]);
-  const { examples, error } = useExamples(bundle, question);
+  const { examples, isOld, error } = useExamples(bundle, question);
   if (!bundle.examples) {
     return (
       <Section title="Examples">
@@ -81,7 +81,13 @@ export function Examples({ bundle, reason, range, onPoint, onDocument }: Example
   return (
     <Section title="Examples" note={rangeText(range)} tools={tools}>
       <Tabs pick={pick} onPick={setPick} />
-      <div role="tabpanel" id="examples" aria-labelledby={`examples-${pick}`} className={styles.examples}>
+      <div
+        role="tabpanel"
+        id="examples"
+        aria-labelledby={`examples-${pick}`}
+        aria-busy={isOld && !error}
+        className={styles.examples}
+      >
         {error ? <Absent>{error.message}</Absent> : null}
         {!examples && !error ? <Skeleton lines={12} label="Examples are on their way" /> : null}
         {examples?.length === 0 ? <Absent>No row is active with such a value.</Absent> : null}
@@ -125,7 +131,10 @@ function rangeText({ low, high }: Range): string {
   return high === null ? `values from ${number(low)}` : `values from ${number(low)} to below ${number(high)}`;
 }
 
-function useExamples(bundle: FeatureBundle, question: Question): { examples: Example[] | null; error: Error | null } {
+function useExamples(
+  bundle: FeatureBundle,
+  question: Question,
+): { examples: Example[] | null; isOld: boolean; error: Error | null } {
   const [answer, setAnswer] = useState<{ to: Question; examples: Example[] } | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const first = (isFirst(question) && bundle.examples?.[question.pick]) || null;
@@ -144,7 +153,7 @@ function useExamples(bundle: FeatureBundle, question: Question): { examples: Exa
   }, [bundle, question, first]);
   // What was asked before stays until the answer is here, but only for the same kind of pick.
   const last = answer && answer.to.pick === question.pick ? answer.examples : null;
-  return { examples: first ? first.slice(0, question.n) : last, error };
+  return { examples: first ? first.slice(0, question.n) : last, isOld: !first && answer?.to !== question, error };
 }
 
 function Tabs({ pick, onPick }: { pick: Pick; onPick: (pick: Pick) => void }) {
