@@ -91,6 +91,7 @@ export function FeatureTable() {
     if (isSettled) shown.current = focus;
     // eslint-disable-next-line react-hooks/exhaustive-deps -- follows the drawer, and not itself
   }, [focus, order, isSettled]);
+  const isInSight = rows.getVirtualItems().some(({ index }) => index === place);
   const layout = useMemo(() => layoutOf(columns), [columns]);
   return (
     <div
@@ -103,7 +104,7 @@ export function FeatureTable() {
       aria-rowcount={order.length + 1}
       aria-colcount={columns.length + 2}
       aria-multiselectable="true"
-      aria-activedescendant={order.length ? `feature-${order[place]}` : undefined}
+      aria-activedescendant={isInSight ? `feature-${order[place]}` : undefined}
       tabIndex={0}
       onKeyDown={onKeyDown}
       onMouseLeave={() => setHover(null)}

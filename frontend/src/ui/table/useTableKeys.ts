@@ -25,7 +25,10 @@ export function useTableKeys({ order, place, show, pageSize }: TableKeys): (even
   };
   const open = () => {
     const { sae } = app.getState();
-    if (sae !== null && last >= 0) go(pathTo(sae, `f/${order[place]}`));
+    // A control that has the focus, such as a bound of a filter, is not what opens a row.
+    const { activeElement } = document;
+    const isHere = !activeElement || activeElement === document.body || activeElement.closest('#feature-table');
+    if (isHere && sae !== null && last >= 0) go(pathTo(sae, `f/${order[place]}`));
   };
   const group = 'Table';
   const commands = useMemo(
