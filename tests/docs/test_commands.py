@@ -58,6 +58,20 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return done
 
 
+def serve(command: str, folder: Path) -> None:
+    """Start a server at a port that is free, wait until it answers, and stop it."""
+    words = [*shlex.split(re.sub(r"--port \d+|--open", "", command)), "--port", "0"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with subprocess.Popen(
+        words, cwd=folder, env={**os.environ, "PATH": path}, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stderr is not None
+        first = server.stderr.readline()
+        server.terminate()
+        assert first.startswith("Serving "), first
+        assert server.wait(60) == 0
+
+
 def commands(block: Block) -> list[str]:
     joined = block.text.replace("\\\n", " ")
     return [line[2:] for line in joined.splitlines() if line.startswith("$ ")]
@@ -74,6 +88,9 @@ def test_page_does_what_it_shows(page: Path, demo: Path, tmp_path: Path) -> None
         for command in commands(block):
             if command.startswith(("make ", "git ", "pip ", "python -m venv", "cd ")):
                 continue  # Installation: the fresh-clone run of these is what continuous integration itself does.
+            if command.startswith("saeatlas serve "):
+                serve(command, folder)
+                continue
             shown = f"{command} {shlex.join(SMALL_DEMO)}" if re.match(r"saeatlas demo\b", command) else command
             run(["sh", "-ec", shown], folder)
 
