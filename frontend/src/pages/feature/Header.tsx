@@ -75,6 +75,11 @@ function Named({ bundle, colours }: { bundle: FeatureBundle | null; colours: Rea
         {density !== null && density > DENSE ? (
           <span className={styles.dense}>dense: fires at {percent(density)} of rows</span>
         ) : null}
+        {bundle?.labels.current.some((label) => label.identity_changed) ? (
+          <span className={styles.dense} title="The SAE has another identity now than when it was labelled">
+            labelled under another identity
+          </span>
+        ) : null}
         {categories.map((category) => (
           <CategoryChip key={category} name={category} colour={colours.get(category) ?? null} />
         ))}
