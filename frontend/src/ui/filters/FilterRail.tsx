@@ -19,6 +19,7 @@ export function FilterRail() {
   const others = detail?.columns.filter(({ name, type }) => type !== 'list' && !names.includes(name)) ?? [];
   return (
     <aside className={styles.rail} aria-label="Filters">
+      <h2 className="visually-hidden">Filters</h2>
       {names.map((name) => (
         <ColumnFilter key={name} name={name} />
       ))}
