@@ -64,10 +64,10 @@ export function MapPane({ sae, onReady }: MapPaneProps) {
     <section className={styles.pane} aria-label="Map">
       {start?.kind === 'here' ? <MapToolbar controller={start.controller} /> : <div className={styles.toolbar} />}
       <div className={styles.stage}>
-        {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an application takes keys by itself */}
         <div
           ref={host}
           className={styles.host}
+          // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an application takes keys by itself
           tabIndex={0}
           role="application"
           aria-label={`Map of ${plural(n, 'feature')} of ${sae}`}

@@ -156,7 +156,7 @@ export class MapController {
     const changed = (...keys: (keyof AppState)[]) => keys.some((key) => state[key] !== before[key]);
     if (changed('sae', 'store', 'layers', 'projection')) void this.#run(this.#loadLayers());
     else if (changed('colourBy', 'sizeBy', 'clusterBy')) void this.#run(this.#loadColours());
-    else if (changed('filters') && state.layers.length) void this.#run(this.#loadColours());
+    else if (changed('filters') && state.layers.length) void this.#run(this.#loadFiltered());
     else if (changed('view', 'selection')) this.#repaintSoon();
     if (changed('focus', 'selection')) void this.#run(this.#showEdges());
     if (changed('hover', 'focus')) this.#showRings();
@@ -205,11 +205,10 @@ export class MapController {
     const state = app.getState();
     if (!layers.length) return;
     const by = colourFor(layers[0].detail, layers.length, state.colourBy, state.clusterBy);
-    const wanted = this.#coloursOtherLayers(layers);
     const [colouring, sizing] = await Promise.all([
       colouringOf(this.#data, layers, by, this.#ground),
       sizingOf(layers, state.sizeBy),
-      ...wanted,
+      ...this.#filteredColumns(layers),
     ]);
     if (this.#isDisposed || turn !== this.#turn.colours) return;
     this.#colouring = colouring;
@@ -219,13 +218,18 @@ export class MapController {
   }
 
   /** Columns that filters need of SAEs beside the one that is open, whose own are loaded by the session. */
-  #coloursOtherLayers(layers: readonly Layer[]): Promise<void>[] {
+  #filteredColumns(layers: readonly Layer[]): Promise<void>[] {
     const names = app.getState().filters.flatMap((filter) => (filter.kind === 'set' ? [] : [filter.column]));
     return layers
       .slice(1)
       .map(({ store, detail }) =>
         store.load(names.filter((name) => detail.columns.some((each) => each.name === name))),
       );
+  }
+
+  async #loadFiltered(): Promise<void> {
+    await Promise.all(this.#filteredColumns(this.store.getState().layers));
+    this.#repaintSoon();
   }
 
   #maskOf(layer: Layer): Uint8Array | null {
