@@ -18,6 +18,7 @@ from saeatlas.server.settings import ServerSettings
 __all__ = ["warm_up"]
 
 _log = logging.getLogger("saeatlas.server")
+_LONGEST_PAGE_SECONDS = 10.0
 _ENOUGH = 100
 """Active rows of a feature whose page needs everything that pages need."""
 
@@ -26,6 +27,8 @@ def warm_up(app: FastAPI) -> threading.Thread:
     """Ask an app in a thread of its own for what a person sees first: libraries and kernels are loaded by it."""
     thread = threading.Thread(target=_ask, args=(app,), name="saeatlas-warm-up", daemon=True)
     thread.start()
+    # A thread that is in compiled code while the interpreter ends may take the program down with it.
+    app.state.at_stop.append(lambda: thread.join(_LONGEST_PAGE_SECONDS))
     return thread
 
 
@@ -34,7 +37,7 @@ def _ask(app: FastAPI) -> None:
     try:
         atlas = live.atlas()
         sae = next((atlas.sae(name) for name in atlas.saes if atlas.sae(name).has_activations), None)
-        paths = [] if sae is None else [f"/api/v1/saes/{sae.name}", f"/api/v1/saes/{sae.name}/features/{_typical(sae)}"]
+        paths = [] if sae is None else [f"/api/v1/saes/{sae.name}/features/{_typical(sae)}", f"/api/v1/saes/{sae.name}"]
     except SaeatlasError as error:
         # Whoever asks for it is told.
         _log.debug("Nothing was loaded beforehand: %s", error)
