@@ -92,7 +92,7 @@ class GroupedTable:
 
         Notes
         -----
-        Decodes the row groups that may hold the feature, unless they are kept: 65,536 lines each.
+        Decodes the row groups that may hold the feature, unless they are kept.
         """
         import pyarrow as pa
 

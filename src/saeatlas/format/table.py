@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ROW_GROUP", "find_table", "fit", "read_table", "scan_table", "write_batches", "write_table"]
 
-ROW_GROUP = 65_536
-"""Rows of a Parquet row group."""
+ROW_GROUP = 8_192
+"""Rows of a Parquet row group: what is read and decoded to find the lines of one feature. Groups of 65,536 make files
+9 % smaller, and one such look eight times as dear."""
 
 
 def write_table(directory: Path, table: pa.Table, schema: pa.Schema, name: str = "data") -> None:
