@@ -3,10 +3,14 @@ import { BufferAttribute, BufferGeometry, Color, GLSL3, LineSegments, ShaderMate
 import type { Graph } from './edges';
 import { EDGE_FRAGMENT, EDGE_VERTEX } from './shaders';
 
+/** Up to so many edges are drawn strongly, in front of the points. */
+const FEW = 2000;
+
 export class EdgeLines {
   readonly object: LineSegments;
   readonly #material: ShaderMaterial;
   #geometry = new BufferGeometry();
+  #isFlat = true;
   n = 0;
 
   constructor() {
@@ -14,7 +18,7 @@ export class EdgeLines {
       glslVersion: GLSL3,
       vertexShader: EDGE_VERTEX,
       fragmentShader: EDGE_FRAGMENT,
-      uniforms: { uColour: { value: new Color() }, uAlpha: { value: 0.5 } },
+      uniforms: { uColour: { value: new Color() }, uAlpha: { value: 0.5 }, uFront: { value: 0 } },
       transparent: true,
       depthWrite: false,
     });
@@ -23,6 +27,11 @@ export class EdgeLines {
     this.object.matrixAutoUpdate = false;
     this.object.renderOrder = 1;
     this.object.visible = false;
+  }
+
+  /** On flat maps edges always lie below the points. */
+  setFlat(isFlat: boolean): void {
+    this.#isFlat = isFlat;
   }
 
   setColour(red: number, green: number, blue: number): void {
@@ -52,7 +61,10 @@ export class EdgeLines {
     this.#geometry.setAttribute('aStrength', new BufferAttribute(strengths, 1));
     this.#geometry.boundingSphere = new Sphere(new Vector3(), 1);
     this.object.geometry = this.#geometry;
-    this.#material.uniforms.uAlpha.value = this.n > 20_000 ? 0.22 : this.n > 2000 ? 0.5 : 0.85;
+    const isFront = !this.#isFlat && this.n <= FEW;
+    this.#material.uniforms.uFront.value = isFront ? 1 : 0;
+    this.object.renderOrder = isFront ? 3 : 1;
+    this.#material.uniforms.uAlpha.value = this.n > 20_000 ? 0.22 : this.n > FEW ? 0.5 : 0.85;
   }
 
   dispose(): void {

@@ -32,6 +32,8 @@ void main() {
   float kind = floor(aLook.a * 255.0 + 0.5);
   bool isContext = kind < 1.5;
   bool isMarked = kind > 3.5;
+  // What is marked lies in front of all that is not, in its own order of depth.
+  if (isMarked) gl_Position.z = 0.05 * (gl_Position.z + gl_Position.w) - gl_Position.w;
   float grow = isContext ? 0.75 : (isMarked ? 1.5 : 1.0);
   float wanted = uScale * grow * mix(0.5, 2.0, aSize * aSize) / depth;
   float least = isMarked ? uLeast * 2.2 : uLeast;
@@ -94,10 +96,13 @@ void main() {
 export const EDGE_VERTEX = /* glsl */ `
 precision highp float;
 in float aStrength;
+uniform float uFront;
 out float vStrength;
 void main() {
   vStrength = aStrength;
   gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+  // Few edges lie in front of all points but the marked ones, which they lead to.
+  if (uFront > 0.5) gl_Position.z = 0.1 * (gl_Position.z + gl_Position.w) - gl_Position.w;
 }
 `;
 
@@ -108,6 +113,6 @@ uniform vec3 uColour;
 uniform float uAlpha;
 out vec4 pixel;
 void main() {
-  pixel = vec4(uColour, uAlpha * mix(0.25, 1.0, vStrength));
+  pixel = vec4(uColour, uAlpha * mix(0.5, 1.0, vStrength));
 }
 `;

@@ -123,6 +123,7 @@ export class Stage {
     const n = Math.max(1, ...layers.map(({ n_placed }) => n_placed));
     this.#diameter = isFlat ? 0.72 * Math.sqrt(2 / n) : 0.24 * Math.cbrt(4 / n);
     this.uniforms.uAlpha.value = isFlat ? 0.82 : 0.95;
+    this.lines.setFlat(isFlat);
     this.lines.show([]);
     this.picker.spoil();
   }

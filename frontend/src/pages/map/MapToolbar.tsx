@@ -40,7 +40,7 @@ function ProjectionChoice({ detail, shown }: { detail: SaeDetail; shown: Project
       >
         {detail.projections.map(({ name, dimensions }) => (
           <option key={name} value={name}>
-            {name === 'imported' ? `imported, ${dimensions}-D` : name}
+            {name.endsWith(`${dimensions}d`) ? name : `${name} ${dimensions}-D`}
           </option>
         ))}
       </select>
