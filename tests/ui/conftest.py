@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, expect, sync_playwright
-from watched_pages import Pages, Watch
+from watched_pages import PATIENCE, Pages, watched
 
 import saeatlas
 from saeatlas.analyses.clusters import Clusters
@@ -28,8 +28,6 @@ from saeatlas.analyses.umap import Umap
 from saeatlas.testing.make_atlas import make_atlas
 from saeatlas.testing.parts_importer import PartsImporter, make_parts
 
-PATIENCE = 60_000
-"""Milliseconds to wait for what must come: other tests run at the same time, and software draws."""
 SIZE = {"width": 1280, "height": 800}
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = [
@@ -114,9 +112,5 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def pages(context: BrowserContext, server: str) -> Iterator[Pages]:
     """The pages, watched: after the test, nothing may have gone wrong."""
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    watch = Watch(server)
-    watch.attach(page)
-    yield Pages(page, server, watch)
-    assert watch.found == []
+    with watched(context, server) as pages:
+        yield pages

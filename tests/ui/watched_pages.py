@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import ConsoleMessage, Page, Request, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
 
-__all__ = ["Pages", "Watch"]
+__all__ = ["PATIENCE", "Pages", "Watch", "watched"]
+
+PATIENCE = 60_000
+"""Milliseconds to wait for what must come: other tests run at the same time, and software draws."""
 
 AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -86,3 +91,14 @@ class Pages:
             for one in found["violations"]
             if one["impact"] in {"serious", "critical"}
         ]
+
+
+@contextmanager
+def watched(context: BrowserContext, address: str) -> Iterator[Pages]:
+    """Give a page of a browser, watched: at the end of the block, nothing may have gone wrong on it."""
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    watch = Watch(address)
+    watch.attach(page)
+    yield Pages(page, address, watch)
+    assert watch.found == []
