@@ -1,1 +1,1 @@
-"""The shapes of answers, one module for each resource; their names are those of the OpenAPI document."""
+"""The shapes of answers that are long or shared, and what fills them; short ones stand beside their handlers."""

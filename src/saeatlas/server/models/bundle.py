@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from saeatlas.server.models.activity import BreakdownInfo, HistogramBins, StatsInfo
 from saeatlas.server.models.examples import ContextExample
+from saeatlas.server.models.labels import Label
 from saeatlas.server.models.relations import (
     CoactiveFeature,
     Effects,
@@ -15,7 +16,6 @@ from saeatlas.server.models.relations import (
     FeatureNgram,
     FeatureToken,
 )
-from saeatlas.server.resources.labels import Label
 from saeatlas.server.respond import Basis
 
 __all__ = [

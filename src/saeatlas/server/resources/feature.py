@@ -28,6 +28,7 @@ from saeatlas.server.models.bundle import (
     MissingPart,
 )
 from saeatlas.server.models.examples import TextReader, examples_of
+from saeatlas.server.models.labels import shown_label
 from saeatlas.server.models.names import FeatureNames
 from saeatlas.server.models.relations import (
     CoactiveFeature,
@@ -37,7 +38,6 @@ from saeatlas.server.models.relations import (
     FeatureNgram,
     FeatureToken,
 )
-from saeatlas.server.resources.labels import shown_label
 from saeatlas.server.respond import Basis, record, unchanged
 
 if TYPE_CHECKING:
