@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["CoactiveFeature", "Effect", "Effects", "EffectsInfo", "FeatureNeighbor", "FeatureNgram", "FeatureToken"]
+__all__ = [
+    "CoactiveFeature",
+    "Effect",
+    "Effects",
+    "EffectsInfo",
+    "FeatureNeighbor",
+    "FeatureNgram",
+    "FeatureToken",
+    "by_side",
+]
 
 
 class FeatureToken(BaseModel):
@@ -90,3 +100,12 @@ class EffectsInfo(Effects):
     commit: int = Field(description="Commit that the answer is about.")
     sae: str = Field(description="Name of the SAE.")
     feature: int = Field(description="Feature id.")
+
+
+def by_side(lines: Iterable[dict[str, Any]]) -> dict[str, list[Effect]]:
+    """Return the fields of `Effects` from lines of the analysis."""
+    sides: dict[str, list[Effect]] = {"top": [], "bottom": []}
+    for line in sorted(lines, key=lambda one: int(one["rank"])):
+        effect = Effect.model_construct(token=line["token"], string=line["string"], effect=line["effect"])
+        sides[line["side"]].append(effect)
+    return {"promoted": sides["top"], "suppressed": sides["bottom"]}

@@ -32,11 +32,11 @@ from saeatlas.server.models.labels import shown_label
 from saeatlas.server.models.names import FeatureNames
 from saeatlas.server.models.relations import (
     CoactiveFeature,
-    Effect,
     Effects,
     FeatureNeighbor,
     FeatureNgram,
     FeatureToken,
+    by_side,
 )
 from saeatlas.server.respond import Basis, record, unchanged
 
@@ -60,7 +60,6 @@ _SPAN = (20, 10)
 _TOP, _STRATA, _PER_STRATUM, _RANDOM = 20, 4, 5, 10
 _TOKENS, _NEIGHBORS, _COACTIVE, _EFFECTS, _NGRAMS = 20, 10, 20, 15, 5
 _BINS = 40
-_NGRAM_COLUMNS = ("kind", "size", "rank", "text", "count", "n_contexts", "share", "n_documents")
 
 
 @router.get("/saes/{sae}/features/{feature}", response_model=FeatureBundle)
@@ -199,7 +198,7 @@ class _Bundle:
         if not state_of(self.sae, "token-profile").is_current:
             self._lacks("ngrams", "token-profile")
             return None
-        about = (self.sae, "token-profile", self.feature.id, "ngrams", _NGRAM_COLUMNS)
+        about = (self.sae, "token-profile", self.feature.id, "ngrams", tuple(FeatureNgram.model_fields))
         return _models(FeatureNgram, lines_of(*about, below=("rank", _NGRAMS)).to_pylist())
 
     def _breakdowns(self) -> list[BreakdownInfo]:
@@ -246,12 +245,7 @@ class _Bundle:
         columns = ("side", "rank", "token", "string", "effect")
         about = (self.sae, "logit-effects", self.feature.id, "effects", columns)
         lines = lines_of(*about, below=("rank", _EFFECTS)).to_pylist()
-        sides: dict[str, list[Effect]] = {"top": [], "bottom": []}
-        for line in sorted(lines, key=lambda one: int(one["rank"])):
-            sides[line["side"]].append(
-                Effect.model_construct(token=line["token"], string=line["string"], effect=line["effect"])
-            )
-        return Effects.model_construct(promoted=sides["top"], suppressed=sides["bottom"])
+        return Effects.model_construct(**by_side(lines))
 
     def _clusters(self) -> list[FeatureCluster]:
         if not state_of(self.sae, "clusters").is_current:

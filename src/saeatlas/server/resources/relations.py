@@ -12,7 +12,7 @@ from saeatlas.atlas.tables import lines_of, state_of
 from saeatlas.errors import NotFound
 from saeatlas.kernels.pair_measures import Measure
 from saeatlas.server.live import FeatureNow
-from saeatlas.server.models.relations import Effect, EffectsInfo
+from saeatlas.server.models.relations import EffectsInfo, FeatureNgram, by_side
 from saeatlas.server.models.tables import feature_meta, sae_meta
 from saeatlas.server.respond import Basis, Table, record, table, tabular, unchanged
 
@@ -21,7 +21,6 @@ __all__ = ["router"]
 router = APIRouter(tags=["features"])
 
 _Most = Annotated[int, Query(ge=0, le=1000, description="Lines at most.")]
-_NGRAM_COLUMNS = ("kind", "size", "rank", "text", "count", "n_contexts", "share", "n_documents")
 
 
 @router.get(
@@ -76,7 +75,7 @@ def ngrams(request: Request, feature: FeatureNow, n: _Most = 15) -> Response:
     state = state_of(sae, "token-profile")
     if not state.is_current:
         raise NotFound(state.reason)
-    lines = lines_of(sae, "token-profile", feature.id, "ngrams", _NGRAM_COLUMNS)
+    lines = lines_of(sae, "token-profile", feature.id, "ngrams", tuple(FeatureNgram.model_fields))
     found = lines.filter(pc.less(lines["rank"], n))
     most = int(state.params["top_activations"])
     sampled = f"the {most:,} strongest rows of the feature" if most else None
@@ -143,14 +142,10 @@ def effects(
     known = unchanged(request)
     if known is not None:
         return known
-    sides: dict[str, list[Effect]] = {"top": [], "bottom": []}
-    for line in logit_effects_of(feature, n).to_pylist():
-        sides[line["side"]].append(Effect(token=line["token"], string=line["string"], effect=line["effect"]))
     found = EffectsInfo(
         commit=feature.sae.atlas.commit.number,
         sae=feature.sae.name,
         feature=feature.id,
-        promoted=sides["top"],
-        suppressed=sides["bottom"],
+        **by_side(logit_effects_of(feature, n).to_pylist()),
     )
     return record(request, found)
