@@ -1,5 +1,5 @@
 /** A bound that is typed. */
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { shortNumber } from '../../core/format';
 import type { RangeFilter } from '../../core/state';
 import { putRange } from './columnState';
@@ -15,18 +15,24 @@ interface BoundInputProps {
   digits: number;
 }
 
+/** Null for an open bound, NaN for what is no number. */
+function numberOf(text: string): number | null {
+  const trimmed = text.trim();
+  return trimmed === '' ? null : Number(trimmed.replace('−', '-').replace(',', '.'));
+}
+
 export function BoundInput({ name, side, filter, open, digits }: BoundInputProps) {
   const bound = filter?.[side] ?? null;
-  const [text, setText] = useState('');
+  // What was typed over which bound: another control may move it meanwhile, and then that counts.
+  const [typed, setTyped] = useState<{ text: string; over: number | null } | null>(null);
   const [isWrong, setWrong] = useState(false);
-  useEffect(() => {
-    setText(bound === null ? '' : String(bound));
-    setWrong(false);
-  }, [bound]);
+  const text = typed?.over === bound ? typed.text : null;
   const commit = () => {
-    const value = text.trim() === '' ? null : Number(text.replace('−', '-').replace(',', '.'));
-    if (value !== null && !Number.isFinite(value)) setWrong(true);
-    else if (value !== bound) putRange(name, filter, { [side]: value, ...(filter ? {} : { missing: 'drop' }) });
+    if (text === null) return;
+    const value = numberOf(text);
+    if (value !== null && !Number.isFinite(value)) return setWrong(true);
+    setTyped(null);
+    if (value !== bound) putRange(name, filter, { [side]: value, ...(filter ? {} : { missing: 'drop' }) });
   };
   return (
     <input
@@ -34,10 +40,13 @@ export function BoundInput({ name, side, filter, open, digits }: BoundInputProps
       inputMode="decimal"
       className={styles.bound}
       aria-label={`${side === 'low' ? 'Smallest' : 'Largest'} ${name}, as a number`}
-      aria-invalid={isWrong || undefined}
+      aria-invalid={(isWrong && text !== null) || undefined}
       placeholder={shortNumber(open, digits)}
-      value={text}
-      onChange={(event) => setText(event.target.value)}
+      value={text ?? (bound === null ? '' : String(bound))}
+      onChange={(event) => {
+        setTyped({ text: event.target.value, over: bound });
+        setWrong(false);
+      }}
       onBlur={commit}
       onKeyDown={(event) => event.key === 'Enter' && commit()}
     />
