@@ -14,7 +14,7 @@ from saeatlas.atlas.sae import SAE
 from saeatlas.atlas.windows import Window, texts_of, window_start_of, windows_at
 from saeatlas.server.respond import Basis
 
-__all__ = ["ContextExample", "ExampleList", "ExampleText", "TextReader", "examples_of", "window_facts"]
+__all__ = ["ContextExample", "ExampleList", "ExampleText", "RowContext", "TextReader", "examples_of", "window_facts"]
 
 
 class ExampleText(BaseModel):
@@ -28,25 +28,30 @@ class ExampleText(BaseModel):
     )
 
 
-class ContextExample(BaseModel):
-    """One row of a feature, in its document."""
+class RowContext(BaseModel):
+    """A row in its document, and the tokens around it."""
 
     row: int = Field(description="Row in the corpus.")
     document: str = Field(description="Id of the document.")
     document_index: int = Field(description="Index of the document.")
     position: int = Field(description="Position of the row in the document, from 0.")
-    value: float = Field(description="Value of the feature at the row.")
-    stratum: int | None = Field(description="Part of the rows it was drawn from, 0 the strongest; null without parts.")
-    rank: int = Field(description="From 0: by strength with 'top', else in the order of drawing within the stratum.")
     first_position: int = Field(description="Position in the document of the first token.")
     tokens: list[str] = Field(description="Text of each token; empty when they are not available.")
-    values: list[float | None] = Field(description="Listed value at each token; null where it is not listed.")
     visible: list[bool | None] = Field(description="Whether the model saw each token at the row; null when unknown.")
     metadata: dict[str, Any] = Field(description="The document's metadata.")
     window_start: int | None = Field(description="First position in the model's window; null when it is unknown.")
     context_available: bool = Field(description="Whether there are tokens.")
     reason: str = Field(description="Why there are none; empty when there are.")
     is_natural_text: bool = Field(description="Whether the tokens lie in the document's text, one after the other.")
+
+
+class ContextExample(RowContext):
+    """One row of a feature, in its document."""
+
+    value: float = Field(description="Value of the feature at the row.")
+    stratum: int | None = Field(description="Part of the rows it was drawn from, 0 the strongest; null without parts.")
+    rank: int = Field(description="From 0: by strength with 'top', else in the order of drawing within the stratum.")
+    values: list[float | None] = Field(description="Listed value at each token; null where it is not listed.")
     text: ExampleText | None = Field(
         default=None, description="The context as text, where `texts` asks for it and there are tokens."
     )
@@ -141,7 +146,7 @@ def examples_of(
 
 
 def window_facts(sae: SAE, window: Window, texts: TextReader) -> dict[str, Any]:
-    """Return what a window tells about its row, but the values."""
+    """Return what a window tells about its row, but the values: the fields of `RowContext`, and `text`."""
     place = window.place
     text, is_natural = ("", "", ""), False
     if not window.reason:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from saeatlas.server.models.activity import HistogramBins, StatsInfo
+from saeatlas.server.models.examples import RowContext
 from saeatlas.server.respond import Basis
 
 __all__ = ["FeaturePair", "JointHistogram", "PairDocument", "PairExample", "PairSide", "PairToken"]
@@ -30,26 +31,14 @@ class JointHistogram(BaseModel):
     counts: list[list[int]] = Field(description="Rows; they sum to n_both.")
 
 
-class PairExample(BaseModel):
+class PairExample(RowContext):
     """A row where both features fire, in its document."""
 
-    row: int = Field(description="Row in the corpus.")
-    document: str = Field(description="Id of the document.")
-    document_index: int = Field(description="Index of the document.")
-    position: int = Field(description="Position of the row in the document, from 0.")
     value_a: float = Field(description="Value of a at the row.")
     value_b: float = Field(description="Value of b at the row.")
     rank: int = Field(description="From 0, by the smaller of both values as shares of the largest of their features.")
-    first_position: int = Field(description="Position in the document of the first token.")
-    tokens: list[str] = Field(description="Text of each token; empty when they are not available.")
     values_a: list[float | None] = Field(description="Listed value of a at each token; null where not listed.")
     values_b: list[float | None] = Field(description="Listed value of b at each token; null where not listed.")
-    visible: list[bool | None] = Field(description="Whether the model saw each token at the row; null when unknown.")
-    metadata: dict[str, Any] = Field(description="The document's metadata.")
-    window_start: int | None = Field(description="First position in the model's window; null when it is unknown.")
-    context_available: bool = Field(description="Whether there are tokens.")
-    reason: str = Field(description="Why there are none; empty when there are.")
-    is_natural_text: bool = Field(description="Whether the tokens lie in the document's text, one after the other.")
 
 
 class PairToken(BaseModel):
