@@ -15,7 +15,7 @@ __all__ = [
     "FeatureNeighbor",
     "FeatureNgram",
     "FeatureToken",
-    "by_side",
+    "effects_of",
 ]
 
 
@@ -102,10 +102,10 @@ class EffectsInfo(Effects):
     feature: int = Field(description="Feature id.")
 
 
-def by_side(lines: Iterable[dict[str, Any]]) -> dict[str, list[Effect]]:
-    """Return the fields of `Effects` from lines of the analysis."""
+def effects_of(lines: Iterable[dict[str, Any]]) -> Effects:
+    """Return the effects that lines of the analysis tell of, in any order."""
     sides: dict[str, list[Effect]] = {"top": [], "bottom": []}
     for line in sorted(lines, key=lambda one: int(one["rank"])):
         effect = Effect.model_construct(token=line["token"], string=line["string"], effect=line["effect"])
         sides[line["side"]].append(effect)
-    return {"promoted": sides["top"], "suppressed": sides["bottom"]}
+    return Effects.model_construct(promoted=sides["top"], suppressed=sides["bottom"])

@@ -36,7 +36,7 @@ from saeatlas.server.models.relations import (
     FeatureNeighbor,
     FeatureNgram,
     FeatureToken,
-    by_side,
+    effects_of,
 )
 from saeatlas.server.respond import Basis, record, unchanged
 
@@ -244,8 +244,7 @@ class _Bundle:
             return None
         columns = ("side", "rank", "token", "string", "effect")
         about = (self.sae, "logit-effects", self.feature.id, "effects", columns)
-        lines = lines_of(*about, below=("rank", _EFFECTS)).to_pylist()
-        return Effects.model_construct(**by_side(lines))
+        return effects_of(lines_of(*about, below=("rank", _EFFECTS)).to_pylist())
 
     def _clusters(self) -> list[FeatureCluster]:
         if not state_of(self.sae, "clusters").is_current:

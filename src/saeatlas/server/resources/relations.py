@@ -12,7 +12,7 @@ from saeatlas.atlas.tables import lines_of, state_of
 from saeatlas.errors import NotFound
 from saeatlas.kernels.pair_measures import Measure
 from saeatlas.server.live import FeatureNow
-from saeatlas.server.models.relations import EffectsInfo, FeatureNgram, by_side
+from saeatlas.server.models.relations import EffectsInfo, FeatureNgram, effects_of
 from saeatlas.server.models.tables import feature_meta, sae_meta
 from saeatlas.server.respond import Basis, Table, record, table, tabular, unchanged
 
@@ -142,10 +142,12 @@ def effects(
     known = unchanged(request)
     if known is not None:
         return known
+    sides = effects_of(logit_effects_of(feature, n).to_pylist())
     found = EffectsInfo(
         commit=feature.sae.atlas.commit.number,
         sae=feature.sae.name,
         feature=feature.id,
-        **by_side(logit_effects_of(feature, n).to_pylist()),
+        promoted=sides.promoted,
+        suppressed=sides.suppressed,
     )
     return record(request, found)
