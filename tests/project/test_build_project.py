@@ -118,6 +118,17 @@ def test_analysis_that_lacks_something_is_left_out_and_named() -> None:
     assert reasons["top-tokens of 'toy'"] == "Corpus 'reviews' has no tokens"
 
 
+def test_what_one_analysis_computes_another_may_be_content_with() -> None:
+    atlas = make_atlas(MemoryStore())
+    project = standard_project()
+    for chosen in (project.analyses, project.analyses[::-1]):
+        steps, left_out = steps_of(atlas.store, atlas.entries, "toy", chosen, is_standard=True)
+        assert "search" in {step.name for step in steps}
+        assert "search of 'toy'" not in {outcome.name for outcome in left_out}
+    found, _ = plan_project(atlas.store, project, Settings(), SILENT)
+    assert "sae/toy/search" in {step.output for step in found.steps}
+
+
 def test_analysis_without_its_library_is_left_out_of_the_standard_only(monkeypatch: pytest.MonkeyPatch) -> None:
     from saeatlas.analyses.stats import Stats
 

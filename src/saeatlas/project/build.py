@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from saeatlas.settings import Settings
     from saeatlas.storage.store import Store
 
-__all__ = ["Outcome", "build_project", "lacks", "saes_in", "source_name", "spread", "steps_of", "unmatched"]
+__all__ = ["Outcome", "build_project", "lacks", "saes_in", "sort_out", "source_name", "spread", "steps_of", "unmatched"]
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,34 @@ def steps_of(
     is_standard
         Leave out what lacks an optional library too; otherwise that is an error when it runs.
     """
-    wanted, left_out = [], []
-    for one in chosen:
-        if not one.fits(sae):
-            continue
-        why = lacks(store, entries, sae, one.analysis, is_standard=is_standard)
-        if why:
-            left_out.append(Outcome("analyze", f"{name_of(type(one.analysis))} of '{sae}'", "left out", why))
-        else:
-            wanted.append(one.analysis)
+    wanted, left_out = sort_out(store, entries, sae, chosen, is_standard=is_standard)
     return [AnalysisStep(analysis, sae) for analysis in with_prerequisites(wanted, entries, sae)], left_out
+
+
+def sort_out(
+    store: Store,
+    entries: Mapping[str, Entry],
+    sae: str,
+    chosen: Iterable[Chosen],
+    *,
+    is_standard: bool,
+    promised: Collection[str] = (),
+) -> tuple[list[Analysis], list[Outcome]]:
+    """Return the analyses that an SAE can have, and what is left out and why; `promised` is as in `lacks`."""
+    fitting = [one.analysis for one in chosen if one.fits(sae)]
+    asked = partial(lacks, store, entries, sae, is_standard=is_standard)
+    why = [asked(analysis, promised=promised) for analysis in fitting]
+    # What one of them computes, another may be content with.
+    names = [name_of(type(analysis)) for analysis, lack in zip(fitting, why, strict=True) if not lack]
+    coming = {f"sae/{sae}/{name}" for name in filter(is_of_analysis, names)}
+    why = [lack and asked(analysis, promised={*promised, *coming}) for analysis, lack in zip(fitting, why, strict=True)]
+    wanted = [analysis for analysis, lack in zip(fitting, why, strict=True) if not lack]
+    left_out = [
+        Outcome("analyze", f"{name_of(type(analysis))} of '{sae}'", "left out", lack)
+        for analysis, lack in zip(fitting, why, strict=True)
+        if lack
+    ]
+    return wanted, left_out
 
 
 def lacks(

@@ -13,10 +13,9 @@ from saeatlas.pipeline.importer import Importer
 from saeatlas.pipeline.importing import prepare
 from saeatlas.pipeline.plan import Plan, PlannedStep, plan
 from saeatlas.pipeline.prerequisites import with_prerequisites
-from saeatlas.pipeline.recipe import name_of
 from saeatlas.pipeline.sae_importer import Pending, SaeImporter, SaePart
 from saeatlas.pipeline.sae_importing import PartStep, prepare_parts
-from saeatlas.project.build import Outcome, lacks, saes_in, source_name, spread, unmatched
+from saeatlas.project.build import Outcome, saes_in, sort_out, source_name, spread, unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,16 +54,13 @@ def plan_project(store: Store, project: Project, settings: Settings, progress: P
     # Analyses of SAEs that are still to be imported are planned as if all of their data were there.
     promised = expected.promised(entries)
     for sae in saes_in({*steps, *entries}):
-        for one in project.analyses:
-            if not one.fits(sae):
-                continue
-            why = lacks(store, entries, sae, one.analysis, is_standard=project.is_standard, promised=promised)
-            if why:
-                outcomes.append(Outcome("analyze", f"{name_of(type(one.analysis))} of '{sae}'", "left out", why))
-                continue
-            for analysis in with_prerequisites([one.analysis], entries, sae):
-                step = AnalysisStep(analysis, sae)
-                steps.setdefault(step.output, step)
+        wanted, left_out = sort_out(
+            store, entries, sae, project.analyses, is_standard=project.is_standard, promised=promised
+        )
+        outcomes += left_out
+        for analysis in with_prerequisites(wanted, entries, sae):
+            step = AnalysisStep(analysis, sae)
+            steps.setdefault(step.output, step)
     outcomes += unmatched(project, saes_in({*steps, *entries}))
     planned = plan(store, entries, list(steps.values()), settings)
     return replace(planned, steps=tuple(expected.shown(step, entries) for step in planned.steps)), outcomes
