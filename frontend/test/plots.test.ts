@@ -12,7 +12,7 @@ import {
 } from '../src/plots/histogram';
 import { layoutIntervals, wilson } from '../src/plots/intervals';
 import { layoutJoint } from '../src/plots/joint';
-import { count, number, percent, plural, signed } from '../src/plots/numbers';
+import { count, number, percent, plural, signed } from '../src/core/numbers';
 import { linear, logarithmic, logTicks, ticks } from '../src/plots/scale';
 import { shorten } from '../src/plots/shorten';
 import { layoutSparkline } from '../src/plots/sparkline';

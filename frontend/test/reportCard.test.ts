@@ -23,7 +23,7 @@ describe('the report card', () => {
 
   it('tells zero from nearly zero', () => {
     const value = (share: number) => reportLines({ dead_share: share })[0].value;
-    expect([value(0), value(3.84e-6)]).toEqual(['0 %', '3.8e−4 %']);
+    expect([value(0), value(3.84e-6)]).toEqual(['0 %', '3.84e−4 %']);
   });
 });
 

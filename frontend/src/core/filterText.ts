@@ -1,5 +1,6 @@
 /** Filters in words. */
 import { shortNumber } from './format';
+import { count } from './numbers';
 import type { Filter } from './state';
 
 /** What a filter lets through, in words. */
@@ -25,6 +26,6 @@ export function filterText(filter: Filter): string {
     case 'text':
       return `“${filter.query}”`;
     case 'set':
-      return filter.ids.length.toLocaleString('en-US');
+      return count(filter.ids.length);
   }
 }

@@ -1,14 +1,13 @@
 /** Values of columns as the table shows them: as many digits as tell them apart, and no more. */
 import type { Column, NumberColumn } from './columns';
-
-const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+import { count } from './numbers';
 
 /** A number in some eight characters; of more than three significant digits where asked. */
 export function shortNumber(value: number, digits = 3): string {
   if (Number.isNaN(value)) return '';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e9) return WHOLE.format(value).replace('-', '−');
+  if (Number.isInteger(value) && size < 1e9) return count(value).replace('-', '−');
   const text =
     size >= 1e6 || size < 1e-3
       ? value.toExponential(digits - 1).replace('e+', 'e')

@@ -1,4 +1,5 @@
 /** The facts of an SAE in words. */
+import { count, number } from './numbers';
 import type { AnalysisState, SaeSummary, Scalar } from './types';
 
 /** What most people tell SAEs apart by: model, layer and hook; empty where nobody stated them. */
@@ -49,10 +50,7 @@ export function missingAnalyses(analyses: readonly AnalysisState[], sae: string)
 /** A scalar as people read it. */
 export function scalarText(value: unknown): string {
   if (value === null || value === undefined) return '–';
-  if (typeof value === 'number') {
-    if (Number.isInteger(value)) return value.toLocaleString('en-US');
-    return String(Number(value.toPrecision(4)));
-  }
+  if (typeof value === 'number') return Number.isInteger(value) ? count(value) : number(value, 4);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (Array.isArray(value)) return value.map(scalarText).join(', ');
   return typeof value === 'object' ? JSON.stringify(value) : String(value);

@@ -1,5 +1,6 @@
 /** The report card of an SAE in a few lines, where the analysis has some sixty columns. */
 import { scalarText } from './identity';
+import { percent } from './numbers';
 
 export interface ReportLine {
   name: string;
@@ -15,19 +16,13 @@ function numberOf(card: Card, name: string): number | null {
   return typeof value === 'number' ? value : null;
 }
 
-function shareText(value: number): string {
-  const percent = value * 100;
-  if (percent === 0) return '0 %';
-  return percent < 0.01 ? `${percent.toExponential(1).replace('e-', 'e−')} %` : `${Number(percent.toPrecision(3))} %`;
-}
-
 /** A share with its interval: how many, what part, and between what and what it lies. */
 function shareLine(card: Card, stem: string, name: string, meaning: string): ReportLine | null {
   const share = numberOf(card, `${stem}_share`);
   if (share === null) return null;
   const [n, low, high] = [`n_${stem}`, `${stem}_low`, `${stem}_high`].map((each) => numberOf(card, each));
-  const range = low === null || high === null ? '' : `, 95 %: ${shareText(low)} – ${shareText(high)}`;
-  const inside = shareText(share) + range;
+  const range = low === null || high === null ? '' : `, 95 %: ${percent(low)} – ${percent(high)}`;
+  const inside = percent(share) + range;
   return { name, value: n === null ? inside : `${scalarText(n)} (${inside})`, meaning };
 }
 

@@ -2,7 +2,7 @@
 
 import { layoutBars, type BarDatum } from './bars';
 import { ChartFrame } from './ChartFrame';
-import { signed } from './numbers';
+import { signed } from '../core/numbers';
 import styles from './plots.module.css';
 import { shorten } from './shorten';
 import { useWidth } from './useWidth';

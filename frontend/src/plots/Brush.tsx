@@ -3,7 +3,7 @@
 import { useId, type KeyboardEvent } from 'react';
 
 import { brushCount, moveBrush, shiftBrush, type Brush, type HistogramData, type HistogramLayout } from './histogram';
-import { count, number } from './numbers';
+import { count, number } from '../core/numbers';
 import styles from './plots.module.css';
 
 interface HandlesProps {

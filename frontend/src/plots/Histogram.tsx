@@ -14,7 +14,7 @@ import {
   type HistogramData,
   type HistogramLayout,
 } from './histogram';
-import { count, number, percent } from './numbers';
+import { count, number, percent } from '../core/numbers';
 import styles from './plots.module.css';
 import { useWidth } from './useWidth';
 

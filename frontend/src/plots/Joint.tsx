@@ -2,7 +2,7 @@
 
 import { ChartFrame } from './ChartFrame';
 import { layoutJoint, type JointData } from './joint';
-import { count, number } from './numbers';
+import { count, number } from '../core/numbers';
 import styles from './plots.module.css';
 import { ticks } from './scale';
 

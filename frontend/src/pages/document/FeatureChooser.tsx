@@ -3,7 +3,7 @@
 import { useId, useState, type FormEvent } from 'react';
 
 import type { DocumentView } from '../../core/types';
-import { count, number, plural } from '../../plots/numbers';
+import { count, number, plural } from '../../core/numbers';
 import { Go } from '../../ui/Go';
 import { featurePath } from '../feature/Header';
 import styles from './document.module.css';

@@ -3,7 +3,7 @@ import { postJson, segment } from '../../core/api';
 import { tell } from '../../core/messages';
 import { app } from '../../core/state';
 import type { Category, Label, LabelNew } from '../../core/types';
-import { plural } from '../../plots/numbers';
+import { plural } from '../../core/numbers';
 import { Dialog } from '../../ui/Dialog';
 import { LabelForm } from '../../ui/labels/LabelForm';
 import { session } from '../../ui/session';

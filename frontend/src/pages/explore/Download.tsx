@@ -3,7 +3,7 @@ import type { Column } from '../../core/columns';
 import { arrowBytes, delimited, fileName, save } from '../../core/exporting';
 import { report } from '../../core/messages';
 import { app } from '../../core/state';
-import { count, plural } from '../../plots/numbers';
+import { count, plural } from '../../core/numbers';
 import { Popover } from '../../ui/Popover';
 import { useApp } from '../../ui/useApp';
 import styles from './explore.module.css';

@@ -1,5 +1,6 @@
 /** The table of all features, with filters at its left, and the map or one feature at its right. */
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
+import { count } from '../../core/numbers';
 import { FilterRail } from '../../ui/filters/FilterRail';
 import { Chips } from '../../ui/filters/Chips';
 import { useReady } from '../../ui/ready';
@@ -58,7 +59,7 @@ function Bar({ isRail, isMap, onRail, onMap, onColumns, onLabel }: BarProps) {
         Filters
       </button>
       <span className={styles.count}>
-        <b>{n === null ? '…' : n.toLocaleString('en-US')}</b> of {total.toLocaleString('en-US')}
+        <b>{n === null ? '…' : count(n)}</b> of {count(total)}
       </span>
       <Chips onLabel={isReadOnly ? null : onLabel} />
       <span className={styles.tools}>

@@ -5,7 +5,7 @@ import { useCallback, useState } from 'react';
 import type { FeatureBundle } from '../../core/types';
 import { Histogram } from '../../plots/Histogram';
 import type { Brush } from '../../plots/histogram';
-import { count } from '../../plots/numbers';
+import { count } from '../../core/numbers';
 import { Absent, Section } from '../../ui/section/Section';
 import { Examples } from './Examples';
 import type { Range } from './picks';

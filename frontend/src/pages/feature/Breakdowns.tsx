@@ -2,7 +2,7 @@
 
 import type { FeatureBundle } from '../../core/types';
 import { Intervals } from '../../plots/Intervals';
-import { count, percent, plural } from '../../plots/numbers';
+import { count, percent, plural } from '../../core/numbers';
 import { Absent, Section } from '../../ui/section/Section';
 import { byEffect, certaintyText, effectText, levelLines, type BreakdownInfo } from './breakdowns';
 import styles from './feature.module.css';

@@ -3,7 +3,7 @@
 import { memo, useMemo } from 'react';
 
 import type { Example, Scalar } from '../../core/types';
-import { number } from '../../plots/numbers';
+import { number } from '../../core/numbers';
 import { cutText, type NaturalText } from '../../ui/tokens/natural';
 import { TokenRun } from '../../ui/tokens/TokenRun';
 import styles from './feature.module.css';

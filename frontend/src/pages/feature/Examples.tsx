@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 
 import { getJson, isAborted, segment } from '../../core/api';
 import type { Example, ExampleList, FeatureBundle } from '../../core/types';
-import { number, plural } from '../../plots/numbers';
+import { number, plural } from '../../core/numbers';
 import { Absent, Section, Skeleton } from '../../ui/section/Section';
 import { Legend } from '../../ui/tokens/Legend';
 import { reachOf } from '../../ui/tokens/shades';

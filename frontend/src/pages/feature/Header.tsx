@@ -8,7 +8,7 @@ import { pathTo } from '../../core/url';
 import { Go } from '../../ui/Go';
 import { CategoryChip } from '../../ui/labels/CategoryChoice';
 import { identityLine } from '../../core/export';
-import { count, percent } from '../../plots/numbers';
+import { count, percent } from '../../core/numbers';
 import styles from './feature.module.css';
 import { idFrom, type Step } from './order';
 

@@ -7,7 +7,7 @@ import { announce } from '../../core/messages';
 import { select } from '../../core/state';
 import type { FeatureBundle, TableAnswer } from '../../core/types';
 import { pathTo } from '../../core/url';
-import { count, number, plural } from '../../plots/numbers';
+import { count, number, plural } from '../../core/numbers';
 import { Go } from '../../ui/Go';
 import { Absent, Section } from '../../ui/section/Section';
 import styles from './feature.module.css';

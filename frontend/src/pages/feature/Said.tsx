@@ -4,7 +4,7 @@ import { useState } from 'react';
 
 import { report } from '../../core/messages';
 import type { FeatureBundle } from '../../core/types';
-import { plural } from '../../plots/numbers';
+import { plural } from '../../core/numbers';
 import { Absent, Section } from '../../ui/section/Section';
 import styles from './feature.module.css';
 import { lacksOf, type Lack } from './missing';

@@ -1,7 +1,7 @@
 /** How often and how strongly a feature fires, with what is uncertain about it. */
 
 import type { FeatureBundle, Scalar } from '../../core/types';
-import { count, number, percent, plural } from '../../plots/numbers';
+import { count, number, percent, plural } from '../../core/numbers';
 import { Absent, Section } from '../../ui/section/Section';
 import styles from './feature.module.css';
 

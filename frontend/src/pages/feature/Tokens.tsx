@@ -3,7 +3,7 @@
 import { useState } from 'react';
 
 import type { FeatureBundle, Scalar } from '../../core/types';
-import { count, number, percent } from '../../plots/numbers';
+import { count, number, percent } from '../../core/numbers';
 import { Absent, Section } from '../../ui/section/Section';
 import { namedToken, shownParts } from '../../ui/tokens/shown';
 import styles from './feature.module.css';

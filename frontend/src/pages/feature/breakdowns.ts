@@ -1,7 +1,7 @@
 /** How a feature fires across the levels of a metadata column, made ready for a chart. */
 
 import type { components } from '../../../generated/schema';
-import { count, number, percent } from '../../plots/numbers';
+import { count, number, percent } from '../../core/numbers';
 import { wilson } from '../../plots/intervals';
 import type { IntervalLine } from '../../plots/Intervals';
 

@@ -2,7 +2,7 @@
 
 import type { Params } from '../../core/api';
 import type { Example } from '../../core/types';
-import { number } from '../../plots/numbers';
+import { number } from '../../core/numbers';
 
 export interface Range {
   readonly low: number | null;

@@ -7,7 +7,7 @@ import { reportLines } from '../../core/reportCard';
 import { app, patch } from '../../core/state';
 import type { SaeDetail, SaeList, SaeSummary } from '../../core/types';
 import { pathTo } from '../../core/url';
-import { plural } from '../../plots/numbers';
+import { plural } from '../../core/numbers';
 import { Failure } from '../../ui/Failure';
 import { Go } from '../../ui/Go';
 import { Missing } from '../../ui/Missing';

@@ -4,7 +4,7 @@ import { useStore } from 'zustand';
 import { report } from '../../core/messages';
 import { search } from '../../core/search';
 import { select } from '../../core/state';
-import { count } from '../../plots/numbers';
+import { count } from '../../core/numbers';
 import { useApp } from '../../ui/useApp';
 import type { MapController } from './controller';
 import styles from './map.module.css';

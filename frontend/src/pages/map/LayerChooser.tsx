@@ -2,7 +2,7 @@
 import { useStore } from 'zustand';
 import { patch } from '../../core/state';
 import type { SaeList } from '../../core/types';
-import { count } from '../../plots/numbers';
+import { count } from '../../core/numbers';
 import { Failure } from '../../ui/Failure';
 import { Popover } from '../../ui/Popover';
 import { useApp } from '../../ui/useApp';

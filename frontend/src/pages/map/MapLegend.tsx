@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { MISSING, scaleGradient } from '../../core/palette';
 import { putFilter, removeFilter, type Filter } from '../../core/state';
-import { count, number } from '../../plots/numbers';
+import { count, number } from '../../core/numbers';
 import { useApp } from '../../ui/useApp';
 import type { MapController } from './controller';
 import { currentGround } from './inks';

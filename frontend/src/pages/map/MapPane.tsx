@@ -3,7 +3,7 @@ import { useEffect, useId, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { report } from '../../core/messages';
 import { pathTo } from '../../core/url';
-import { plural } from '../../plots/numbers';
+import { count, plural } from '../../core/numbers';
 import { Go, go } from '../../ui/Go';
 import { useApp } from '../../ui/useApp';
 import { MapController, type MapState } from './controller';
@@ -145,9 +145,9 @@ function Foot({ state }: { state: MapState }) {
   if (!layers.length) return null;
   const words = [
     counts.ground
-      ? `${plural(counts.shown, 'feature')} of ${(counts.shown + counts.ground).toLocaleString('en-US')}`
+      ? `${plural(counts.shown, 'feature')} of ${count(counts.shown + counts.ground)}`
       : plural(counts.shown, 'feature'),
-    counts.unplaced ? `${counts.unplaced.toLocaleString('en-US')} without a place` : '',
+    counts.unplaced ? `${count(counts.unplaced)} without a place` : '',
     edges ? edgeText(edges) : '',
     without.length ? `no map: ${without.join(', ')}` : '',
     reason ?? '',
@@ -160,5 +160,5 @@ function Foot({ state }: { state: MapState }) {
 }
 
 function edgeText({ shown, of }: { shown: number; of: number }): string {
-  return `${plural(shown, 'edge')} of ${of.toLocaleString('en-US')}`;
+  return `${plural(shown, 'edge')} of ${count(of)}`;
 }

@@ -1,5 +1,6 @@
 /** The map page: all features of one SAE, or of several, with filters at the left and one feature at the right. */
 import { lazy, Suspense, useEffect, useState } from 'react';
+import { count } from '../../core/numbers';
 import { Chips } from '../../ui/filters/Chips';
 import { FilterRail } from '../../ui/filters/FilterRail';
 import { useReady } from '../../ui/ready';
@@ -26,7 +27,7 @@ function Bar({ isRail, onRail, onLabel }: BarProps) {
         Filters
       </button>
       <span>
-        <b>{n === null ? '…' : n.toLocaleString('en-US')}</b> of {total.toLocaleString('en-US')}
+        <b>{n === null ? '…' : count(n)}</b> of {count(total)}
       </span>
       <Chips onLabel={isReadOnly ? null : onLabel} />
     </div>

@@ -3,7 +3,7 @@ import { canvasPicture, fileName, identityLine, save } from '../../core/export';
 import { hexOf } from '../../core/colour';
 import { report } from '../../core/messages';
 import { MISSING, scaleColour } from '../../core/palette';
-import { count, number, plural } from '../../plots/numbers';
+import { count, number, plural } from '../../core/numbers';
 import type { MapController } from './controller';
 import { currentGround, inksOf } from './inks';
 import type { Scale } from './paint';

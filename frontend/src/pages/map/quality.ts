@@ -1,5 +1,5 @@
 /** How far a map can be trusted, in words. */
-import { number } from '../../plots/numbers';
+import { number } from '../../core/numbers';
 import type { ProjectionInfo } from '../../core/types';
 
 interface Line {

@@ -2,7 +2,7 @@
 
 import { useMemo } from 'react';
 
-import { number } from '../../plots/numbers';
+import { number } from '../../core/numbers';
 import { Absent, Section } from '../../ui/section/Section';
 import { Legend } from '../../ui/tokens/Legend';
 import { reachOf } from '../../ui/tokens/shades';

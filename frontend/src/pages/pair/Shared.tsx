@@ -1,6 +1,6 @@
 /** The tokens and the documents in which two features are active together. */
 
-import { count, number, percent, plural } from '../../plots/numbers';
+import { count, number, percent, plural } from '../../core/numbers';
 import { useApp } from '../../ui/useApp';
 import { Go } from '../../ui/Go';
 import { Absent, Section } from '../../ui/section/Section';

@@ -6,7 +6,7 @@ import { segment } from '../../core/api';
 import { identityLine } from '../../core/export';
 import { PictureProvider } from '../../plots/ChartFrame';
 import { Joint } from '../../plots/Joint';
-import { count, plural } from '../../plots/numbers';
+import { count, plural } from '../../core/numbers';
 import { Failure } from '../../ui/Failure';
 import { Go, go } from '../../ui/Go';
 import { useReady } from '../../ui/ready';

@@ -1,7 +1,7 @@
 /** The answer about two features, and its numbers in words. */
 
 import type { components } from '../../../generated/schema';
-import { count, number, percent } from '../../plots/numbers';
+import { count, number, percent } from '../../core/numbers';
 
 type Schemas = components['schemas'];
 

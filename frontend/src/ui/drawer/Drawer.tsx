@@ -1,6 +1,7 @@
 /** One feature beside the table or the map: what it is at a glance, and the way to its page. */
 import { segment } from '../../core/api';
 import { scalarText } from '../../core/identity';
+import { number } from '../../core/numbers';
 import { setFocus, setHover } from '../../core/state';
 import type { FeatureBundle } from '../../core/types';
 import { pathTo } from '../../core/url';
@@ -106,7 +107,7 @@ function Neighbors({ bundle }: { bundle: FeatureBundle }) {
               <span className="ellipsis" dir="auto">
                 {text ?? ''}
               </span>
-              <span className="muted">{cosine.toFixed(3)}</span>
+              <span className="muted">{number(cosine)}</span>
             </button>
           </li>
         ))}

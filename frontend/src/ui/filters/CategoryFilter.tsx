@@ -1,7 +1,7 @@
 /** Categories to tick; missing is one of them. */
 import type { Bins } from '../../core/bins';
 import { putFilter, removeFilter } from '../../core/state';
-import { count } from '../../plots/numbers';
+import { count } from '../../core/numbers';
 import { useCounts, useFilter } from './columnState';
 import styles from './filters.module.css';
 

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { filterText } from '../../core/filterText';
 import { filterToSelection, renameSelection } from '../../core/selection';
 import { clearSelection, patch, removeFilter, select, type Filter } from '../../core/state';
-import { count } from '../../plots/numbers';
+import { count } from '../../core/numbers';
 import { useApp } from '../useApp';
 import styles from './chips.module.css';
 

@@ -1,6 +1,6 @@
 /** The bar of missing values: a press keeps them, drops them, or shows only them. */
 import type { RangeFilter } from '../../core/state';
-import { count } from '../../plots/numbers';
+import { count } from '../../core/numbers';
 import { putRange } from './columnState';
 import styles from './filters.module.css';
 

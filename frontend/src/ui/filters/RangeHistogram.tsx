@@ -3,7 +3,7 @@ import { useRef, type KeyboardEvent, type PointerEvent } from 'react';
 import { positionOf, valueOf, type Bins } from '../../core/bins';
 import { roundedBound, shortNumber } from '../../core/format';
 import type { RangeFilter } from '../../core/state';
-import { count } from '../../plots/numbers';
+import { count } from '../../core/numbers';
 import { BoundInput } from './BoundInput';
 import { putRange, useCounts, useFilter } from './columnState';
 import styles from './filters.module.css';

@@ -3,7 +3,7 @@
 import type { ReactNode } from 'react';
 
 import type { Label } from '../../core/types';
-import { plural } from '../../plots/numbers';
+import { plural } from '../../core/numbers';
 import { CategoryChip } from './CategoryChoice';
 import { moment, stateOf } from './labels';
 import styles from './labels.module.css';

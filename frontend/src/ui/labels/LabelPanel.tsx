@@ -5,7 +5,7 @@ import { useCallback, useEffect, useState, type RefObject } from 'react';
 import { getJson, isAborted, postJson, segment } from '../../core/api';
 import { announce, report } from '../../core/messages';
 import type { Category, Label, LabelHistory, LabelNew } from '../../core/types';
-import { plural } from '../../plots/numbers';
+import { plural } from '../../core/numbers';
 import { rememberAuthor, rememberedAuthor } from './author';
 import { LabelCard } from './LabelCard';
 import { LabelForm } from './LabelForm';

@@ -3,7 +3,7 @@ import { byName, identityText, scalarText, statedFacts } from '../../core/identi
 import { reportLines } from '../../core/reportCard';
 import type { SaeDetail, SaeList } from '../../core/types';
 import { pathTo } from '../../core/url';
-import { plural } from '../../plots/numbers';
+import { plural } from '../../core/numbers';
 import { Failure } from '../Failure';
 import { Go } from '../Go';
 import { Missing } from '../Missing';

@@ -7,7 +7,7 @@ import { app, select } from '../../core/state';
 import { segment } from '../../core/api';
 import type { SaeDetail, SaeList } from '../../core/types';
 import { pathTo, saeOf } from '../../core/url';
-import { count } from '../../plots/numbers';
+import { count } from '../../core/numbers';
 import { go } from '../Go';
 import { useApp } from '../useApp';
 import { useJson } from '../useJson';

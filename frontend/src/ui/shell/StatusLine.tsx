@@ -1,5 +1,5 @@
 /** What the numbers on show are: commit, rows, exact, and what is stale. */
-import { count, plural } from '../../plots/numbers';
+import { count, plural } from '../../core/numbers';
 import { report } from '../../core/messages';
 import { patch } from '../../core/state';
 import { session } from '../session';

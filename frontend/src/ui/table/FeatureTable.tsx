@@ -5,7 +5,7 @@ import type { Column } from '../../core/columns';
 import { announce } from '../../core/messages';
 import { setHover, type AppState } from '../../core/state';
 import { pathTo } from '../../core/url';
-import { plural } from '../../plots/numbers';
+import { plural } from '../../core/numbers';
 import { go } from '../Go';
 import { useApp } from '../useApp';
 import { HeaderRow } from './HeaderRow';

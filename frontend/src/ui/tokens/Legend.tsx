@@ -2,7 +2,7 @@
 
 import type { CSSProperties } from 'react';
 
-import { number } from '../../plots/numbers';
+import { number } from '../../core/numbers';
 import { legendOf, shadeOf } from './shades';
 import styles from './tokens.module.css';
 

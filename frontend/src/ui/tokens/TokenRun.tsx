@@ -12,7 +12,7 @@ import {
   type ReactNode,
 } from 'react';
 
-import { number } from '../../plots/numbers';
+import { number } from '../../core/numbers';
 import { gapInLine } from './natural';
 import { shadeOf } from './shades';
 import { areWordPieces, baseDirection, directionRuns, isMixed, namedToken, pieceOf, shownParts } from './shown';
