@@ -54,6 +54,15 @@ def test_whole_words_and_rare_words_and_short_labels_count_more() -> None:
     assert common < index.matches(Term(("cats",)), 1.0, nobody)[1][0]
 
 
+def test_an_identifier_counts_beside_its_parts() -> None:
+    index = index_of("a value and an error", "raises ValueError", "valueerror")
+    term = Term(("error",), is_prefix=True, whole="valueerror")
+    features, scores = index.matches(term, 1.0, nobody)
+    assert features.tolist() == [0, 1, 2, 10, 11, 12]
+    assert scores[1] > scores[0]
+    assert index.has(Term(("none",), whole="valueerror"))
+
+
 def test_near_words_of_labels() -> None:
     assert index_of("refund", "refunds").near("refnud", 1) == [(1, -1, "refund")]
 

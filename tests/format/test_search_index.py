@@ -54,6 +54,17 @@ def test_words_beginnings_and_phrases(tmp_path: Path) -> None:
     assert index.count([Term(("cat",), is_prefix=True)]) == 3
 
 
+def test_an_identifier_counts_beside_its_parts(tmp_path: Path) -> None:
+    apart = ["key", "value", "no", "section", "error"]
+    lines = {1: (apart, []), 2: (["valueerror", "value", "error", "of", "a", "section"], []), 3: (["valueerror"], [])}
+    index = reader(tmp_path, lines)
+    parts = [Term((word,), is_prefix=True, whole="valueerror") for word in ("value", "error")]
+    assert [line for line, _ in index.best(parts, (1.0, 1.0), 9)] == [2, 3, 1]
+    assert index.count(parts) == 3
+    assert index.has(Term(("none",), whole="valueerror"))
+    assert not index.has(Term(("none",), whole="nothing"))
+
+
 def test_whole_words_come_before_beginnings(tmp_path: Path) -> None:
     index = reader(tmp_path)
     assert index.best([Term(("cat",), is_prefix=True)], (1.0, 1.0), 1)[0][0] in {0, 3}

@@ -66,7 +66,7 @@ class LabelIndex:
 
     def has(self, term: Term) -> bool:
         """Whether any label has the last word of a term, or for a prefix a word that begins with it."""
-        return any(True for _ in self._spellings(term))
+        return any(True for _ in self._spellings(term)) or term.whole in self._of
 
     def near(self, word: str, distance: int) -> list[tuple[int, int, str]]:
         """Return what `SearchIndexReader.near` returns, of the words of labels."""
@@ -104,10 +104,13 @@ class LabelIndex:
         spellings = set(self._spellings(term))
         scores: Counter[int] = Counter()
         exact = term.words[-1]
-        for words in ({exact}, spellings) if term.is_prefix else ({exact},):
+        ways = [(term.words, {exact}), (term.words, spellings)] if term.is_prefix else [(term.words, {exact})]
+        if term.whole is not None:
+            ways.append(((term.whole,), {term.whole}))
+        for phrase, words in ways:
             # As in the index on disk, a whole word counts as itself and as its own beginning.
             numbers = sorted({number for word in words for number in self._of.get(word, ())})
-            numbers = [number for number in numbers if _has_phrase(self._words[number], term, words)]
+            numbers = [number for number in numbers if _has_phrase(self._words[number], phrase, words)]
             others = sum(len(self._labels[number].features) for number in numbers)
             weight = _rarity(self._n_features, others + sum(map(n_lines, sorted(words))))
             for number in numbers:
@@ -156,10 +159,10 @@ def _rarity(n: int, n_with: int) -> float:
     return max(math.log((n - n_with + 0.5) / (n_with + 0.5)) if n_with < n else 0.0, 1e-6)
 
 
-def _has_phrase(words: list[str], term: Term, last: set[str]) -> bool:
-    """Whether the words of a term stand side by side, the last one in any of its spellings."""
-    n = len(term.words)
+def _has_phrase(words: list[str], phrase: tuple[str, ...], last: set[str]) -> bool:
+    """Whether the words of a phrase stand side by side, the last one in any of its spellings."""
+    n = len(phrase)
     if n == 1:
         return True
-    before = list(term.words[:-1])
+    before = list(phrase[:-1])
     return any(words[i : i + n - 1] == before and words[i + n - 1] in last for i in range(len(words) - n + 1))

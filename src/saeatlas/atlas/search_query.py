@@ -54,7 +54,7 @@ class Query:
             other = words.get(one.term.words[0]) if one.is_correctable else None
             if other is not None:
                 text = text[: one.start] + other + text[one.stop :]
-                asked[place] = replace(one, term=replace(one.term, words=(other,)))
+                asked[place] = replace(one, term=replace(one.term, words=(other,), whole=None))
         return Query(self.original, text, tuple(asked))
 
 
@@ -105,10 +105,11 @@ def _asked(text: str, start: int, stop: int, is_phrase: bool) -> list[Asked]:  #
         words = tuple(word for unit in units for word in unit[2])
         return [Asked(Term(words), start, stop, is_correctable=False)] if words else []
     found = []
-    for first, last, words, kind in units:
+    for first, last, words, kind, whole in units:
         if kind in {Kind.WORD, Kind.PART}:
             is_last = start + last == len(text)
-            found.append(_single(Piece(first, last, words[0], kind), start, is_last=is_last))
+            one = _single(Piece(first, last, words[0], kind), start, is_last=is_last)
+            found.append(replace(one, term=replace(one.term, whole=whole)))
         else:
             found.append(Asked(Term(words), start + first, start + last, is_correctable=False))
     return found
@@ -121,8 +122,8 @@ def _single(piece: Piece, start: int, *, is_last: bool) -> Asked:
     return Asked(Term((piece.word,), is_prefix), start + piece.start, start + piece.stop, is_correctable=is_word)
 
 
-def _units(text: str) -> Iterator[tuple[int, int, tuple[str, ...], Kind]]:
-    """Yield what is looked for together: a word, a part of an identifier, or a run of an unspaced script."""
+def _units(text: str) -> Iterator[tuple[int, int, tuple[str, ...], Kind, str | None]]:
+    """Yield what is looked for together: a word, a part of an identifier with that, or a run of an unspaced script."""
     pieces = [piece for piece in pieces_of(text) if piece.kind is not Kind.PUNCTUATION]
     place = 0
     while place < len(pieces):
@@ -130,15 +131,15 @@ def _units(text: str) -> Iterator[tuple[int, int, tuple[str, ...], Kind]]:
         if first.kind is Kind.WORD:
             parts = _within(pieces, place, first.stop)
             for piece in parts or [first]:
-                yield piece.start, piece.stop, (piece.word,), piece.kind
+                yield piece.start, piece.stop, (piece.word,), piece.kind, first.word if parts else None
             place += 1 + len(parts)
         elif first.kind is Kind.PAIR:
             pairs = _chain(pieces, place)
-            yield first.start, pairs[-1].stop, tuple(piece.word for piece in pairs), Kind.PAIR
+            yield first.start, pairs[-1].stop, tuple(piece.word for piece in pairs), Kind.PAIR, None
             # The characters of the pairs follow them.
             place += 2 * len(pairs) + 1
         else:
-            yield first.start, first.stop, (first.word,), first.kind
+            yield first.start, first.stop, (first.word,), first.kind, None
             place += 1
 
 

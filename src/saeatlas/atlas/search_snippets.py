@@ -45,7 +45,7 @@ class Matcher:
         self._n_terms = 0
         for number, term in enumerate(terms):
             self._n_terms = number + 1
-            for word in term.words:
+            for word in (*term.words, *filter(None, [term.whole])):
                 self._exact.setdefault(word, number)
             if term.is_prefix:
                 self._prefixes.append((term.words[-1], number))

@@ -39,6 +39,13 @@ class Term:
     """Folded words that must stand side by side."""
     is_prefix: bool = False
     """Whether longer words that begin with the last one count too; words that are equal to it count more."""
+    whole: str | None = None
+    """Identifier of which the word is a part: where it stands as it was asked for, it counts too."""
+
+    @property
+    def phrases(self) -> list[tuple[str, ...]]:
+        """What may stand for the term: its words, or the identifier."""
+        return [self.words] if self.whole is None else [self.words, (self.whole,)]
 
 
 class SearchIndexWriter:
@@ -132,11 +139,11 @@ class SearchIndexReader:
         self._idle: deque[sqlite3.Connection] = deque()
 
     def has(self, term: Term) -> bool:
-        """Whether any line has the last word of a term, or for a prefix a word that begins with it."""
+        """Whether any line has the last word of a term, for a prefix a word that begins with it, or its identifier."""
         word = term.words[-1].translate(_SAFE)
         last = word + _LAST if term.is_prefix else word
         found = self._ask("select 1 from vocabulary where term >= ? and term <= ? limit 1", (word, last))
-        return bool(found)
+        return bool(found) or (term.whole is not None and self.frequency(term.whole) > 0)
 
     def frequency(self, word: str) -> int:
         """Return how many lines have a word."""
@@ -245,8 +252,13 @@ def _expression(terms: Sequence[Term], *, is_any: bool) -> str:
 
 
 def _quoted(term: Term) -> str:
-    words = [word.translate(_SAFE) for word in term.words]
-    if not words or not all(words) or any(" " in word or '"' in word or "\0" in word for word in words):
-        raise InternalError(f"Not words to look for: {term.words!r}")
-    phrase = f'"{" ".join(words)}"'
-    return f"({phrase} OR {phrase} *)" if term.is_prefix else phrase
+    whole, *others = [_phrase(words) for words in term.phrases]
+    ways = [whole, f"{whole} *", *others] if term.is_prefix else [whole, *others]
+    return f"({' OR '.join(ways)})" if len(ways) > 1 else whole
+
+
+def _phrase(words: Sequence[str]) -> str:
+    safe = [word.translate(_SAFE) for word in words]
+    if not safe or not all(safe) or any(" " in word or '"' in word or "\0" in word for word in safe):
+        raise InternalError(f"Not words to look for: {words!r}")
+    return f'"{" ".join(safe)}"'
