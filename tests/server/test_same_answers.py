@@ -18,6 +18,7 @@ import saeatlas
 from saeatlas.analyses.coactivation import Coactivation
 from saeatlas.analyses.metadata_association import MetadataAssociation
 from saeatlas.analyses.search import Search
+from saeatlas.analyses.search_documents import SearchDocuments
 from saeatlas.analyses.token_profile import TokenProfile
 from saeatlas.atlas.atlas import Atlas, open_atlas
 from saeatlas.atlas.clusterings import clustering_of
@@ -27,7 +28,6 @@ from saeatlas.atlas.feature_table import FeatureQuery, query_features
 from saeatlas.atlas.graphs import graph_of
 from saeatlas.atlas.groups import Split, group_features
 from saeatlas.atlas.projections import projection_of
-from saeatlas.atlas.search import search
 from saeatlas.client.atlas import RemoteAtlas, connect
 from saeatlas.errors import SaeatlasError
 from saeatlas.pipeline.labelling import label
@@ -168,6 +168,13 @@ def pair(sae: Any) -> dict[str, Any]:
     return {**{name: getattr(found, name) for name in names}, "decoder_cosine": found.cosine().value}
 
 
+def found(answer: Any) -> dict[str, Any]:
+    """The answer to a search as the API writes it."""
+    kinds = [("features", hit) for hit in answer.features] + [("documents", hit) for hit in answer.documents]
+    hits = [{"kind": kind, **asdict(hit)} for kind, hit in kinds]
+    return {**without(asdict(answer), "features", "documents"), "hits": hits, "total": answer.total}
+
+
 def label_texts(found: Any) -> dict[str, Any]:
     return {
         part: [{"id": one.id, "text": one.said.text, "by": one.by} for one in getattr(found, part)]
@@ -212,8 +219,8 @@ OBJECTS = {
     "search": Case(
         "/search",
         "/api/v1/search?q=refunds&kind=features",
-        lambda a: {"total": search(a, "refunds", kind="features").total},
-        lambda a: a.search("refunds", kind="features"),
+        lambda a: found(a.search("refunds", kind="features")),
+        lambda a: found(a.search("refunds", kind="features")),
     ),
     "corpora": Case(
         "/corpora",
@@ -299,7 +306,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, atlas: Atlas) -> Iterator[S
 
     place = tmp_path_factory.mktemp("same") / "a.atlas"
     shutil.copytree(atlas.url, place)
-    more = (Coactivation(k=8), MetadataAssociation(), TokenProfile(), Search())
+    more = (Coactivation(k=8), MetadataAssociation(), TokenProfile(), Search(), SearchDocuments())
     here = saeatlas.build(open_atlas(place), *more)
     for text, by in (("first", "ana"), ("second", "bo"), ("third", "ana")):
         label(here.sae().feature(3), text, by=by)
@@ -336,6 +343,21 @@ def test_examples_of_the_client_are_those_of_python(served: SimpleNamespace, que
     for feature in (0, 3, 63):
         here, there = (atlas.sae().feature(feature).examples(**question) for atlas in (served.here, served.there))
         assert here == there
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"query": "first"},
+        {"query": "refunsd"},
+        {"query": "refund nosuchword", "limit": 2},
+        {"query": "doc", "kind": "documents"},
+        {"query": "fi", "sae": "toy", "kind": "features"},
+    ],
+)
+def test_search_of_the_client_is_that_of_python(served: SimpleNamespace, question: dict[str, Any]) -> None:
+    here, there = (atlas.search(**question) for atlas in (served.here, served.there))
+    assert here == there
 
 
 @pytest.mark.parametrize("where", [[], WHERE])

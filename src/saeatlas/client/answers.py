@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from saeatlas.atlas.breakdown import Breakdown, Level
 from saeatlas.atlas.contexts import ContextToken, Example
+from saeatlas.atlas.search import Found, Missing
+from saeatlas.atlas.search_documents import DocumentHit
+from saeatlas.atlas.search_features import FeatureHit
+from saeatlas.atlas.search_snippets import Segment
 from saeatlas.atlas.statistics import FeatureStats, Histogram
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["breakdown_of", "example_of", "histogram_of", "plain", "stats_of"]
+__all__ = ["breakdown_of", "example_of", "found_of", "histogram_of", "plain", "stats_of"]
 
 
 def plain(table: pa.Table) -> pa.Table:
@@ -64,6 +68,21 @@ def example_of(feature: int, found: dict[str, Any]) -> Example:
         tokens=tokens,
         **{f"text_{part}": text[part] for part in ("before", "active", "after")},
         **{name: found[name] for name in _names(Example) if name in found and name != "tokens"},
+    )
+
+
+def found_of(found: dict[str, Any]) -> Found:
+    """Return the answer to a search."""
+    hits: dict[str, list[Any]] = {"features": [], "documents": []}
+    for hit in found["hits"]:
+        cls = FeatureHit if hit["kind"] == "features" else DocumentHit
+        facts = {name: hit[name] for name in cls.__dataclass_fields__ if name != "snippet"}
+        hits[hit["kind"]].append(cls(snippet=tuple(Segment(**part) for part in hit["snippet"]), **facts))
+    return Found(
+        features=tuple(hits["features"]),
+        documents=tuple(hits["documents"]),
+        missing=tuple(Missing(**one) for one in found["missing"]),
+        **{name: found[name] for name in ("query", "corrected", "is_any", "n_features", "n_documents")},
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from saeatlas.client.answers import found_of
 from saeatlas.client.connection import API, Connection, segment
 from saeatlas.errors import Conflict, NotFound, SaeatlasError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from saeatlas.atlas.search import Found, Kind
     from saeatlas.client.corpus import RemoteCorpus
     from saeatlas.client.sae import RemoteSAE
 
@@ -110,9 +112,13 @@ class RemoteAtlas:
 
         return RemoteCorpus(self, _choose("corpus", self.corpora, name))
 
-    def search(self, text: str, *, sae: str | None = None, kind: str | None = None, limit: int = 20) -> dict[str, Any]:
-        """Return features and documents by words, best first, as the server's `/search` does."""
-        return self.connection.get(f"{self.root}/search", {"q": text, "sae": sae, "kind": kind, "limit": limit})
+    def search(self, query: str, *, sae: str | None = None, kind: Kind | None = None, limit: int = 20) -> Found:
+        """Find features and documents by words; see `saeatlas.Atlas.search`. Labels are those of now.
+
+        The server gives fewer hits than an atlas that is here: 200 of each kind at most.
+        """
+        asked = {"q": query, "sae": sae, "kind": kind, "limit": limit}
+        return found_of(self.connection.get(f"{self.root}/search", asked))
 
     def newest(self) -> RemoteAtlas:
         """Return the atlas at its newest commit; SAEs of it must be those of the same names here."""
