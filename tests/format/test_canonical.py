@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -51,6 +52,18 @@ def test_file_name_that_is_not_utf8_has_json() -> None:
 )
 def test_value_without_json_is_refused(value: object) -> None:
     with pytest.raises(InvalidInput):
+        canonical_json(value)
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}])
+def test_value_of_too_many_levels_is_refused(wrap: Callable[[object], object]) -> None:
+    value: object = 1
+    for _ in range(100):
+        value = wrap(value)
+    assert json.loads(canonical_json(value)) == value
+    for _ in range(800):
+        value = wrap(value)
+    with pytest.raises(InvalidInput, match="100 levels"):
         canonical_json(value)
 
 

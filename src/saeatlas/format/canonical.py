@@ -18,6 +18,8 @@ Record = dict[str, object]
 _T = TypeVar("_T")
 _CHECKSUM = "checksum"
 _BLANK = "0" * 64
+_MOST_LEVELS = 100
+"""Of lists and objects in each other: what can be written at all can be read wherever the call comes from."""
 _HINT = "Run 'saeatlas verify --deep' to see what else is damaged, then restore the file from a copy."
 
 
@@ -25,7 +27,7 @@ def canonical_json(obj: object) -> bytes:
     """Return the one JSON encoding of a value: sorted keys, no spaces, UTF-8, shortest floats.
 
     NumPy scalars count as their Python values and tuples as lists. NaN, infinities, keys that are no
-    strings and other types raise `InvalidInput`.
+    strings, other types and more than 100 levels raise `InvalidInput`.
     """
     text = json.dumps(plain(obj), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     return _encode(text)
@@ -36,20 +38,22 @@ def digest_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def plain(obj: object) -> object:
-    """Return the JSON value of `obj` (see `canonical_json`)."""
+def plain(obj: object, *, levels: int = _MOST_LEVELS) -> object:
+    """Return the JSON value of `obj` (see `canonical_json`), of which so many levels are left."""
     if obj is None or isinstance(obj, str | bool | int):
         return obj
     if isinstance(obj, float):
         if not math.isfinite(obj):
             raise InvalidInput(f"JSON has no value for {obj}", hint="State an unknown number as null.")
         return float(obj)
+    if isinstance(obj, Mapping | list | tuple) and not levels:
+        raise InvalidInput(f"Lists and objects stand in each other more than {_MOST_LEVELS} levels deep")
     if isinstance(obj, Mapping):
         if not all(isinstance(key, str) for key in obj):
             raise InvalidInput(f"The keys of a JSON object must be strings, found: {list(obj)!r:.200}")
-        return {key: plain(value) for key, value in obj.items()}
+        return {key: plain(value, levels=levels - 1) for key, value in obj.items()}
     if isinstance(obj, list | tuple):
-        return [plain(value) for value in obj]
+        return [plain(value, levels=levels - 1) for value in obj]
     item = getattr(obj, "item", None)
     if callable(item) and getattr(obj, "ndim", None) == 0:
         return plain(item())
