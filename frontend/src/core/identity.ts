@@ -13,6 +13,18 @@ export function identityText({ identity }: Pick<SaeSummary, 'identity'>): string
   return parts.filter((part) => part !== null && part !== '').join(', ');
 }
 
+/** The facts of an SAE's identity in one line, those that are not known left out. */
+export function identityLine(identity: Readonly<Record<string, Scalar>>, digest: string): string {
+  const said = ['model', 'hook', 'layer', 'architecture', 'width', 'revision'].flatMap((name) => {
+    const value = identity[name];
+    if (value === null || value === undefined || value === '') return [];
+    return [
+      name === 'model' || name === 'hook' || name === 'architecture' ? String(value) : `${name} ${String(value)}`,
+    ];
+  });
+  return [...said, `identity ${digest.slice(0, 12)}`].join(' · ');
+}
+
 /** Facts that were stated, in their order. */
 export function statedFacts(identity: Record<string, Scalar>): [string, Scalar][] {
   return Object.entries(identity).filter(([, value]) => value !== null && value !== '' && value !== undefined);

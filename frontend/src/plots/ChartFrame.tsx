@@ -2,7 +2,7 @@
 
 import { createContext, useContext, useRef, useState, type ReactNode, type RefObject } from 'react';
 
-import { saveChart, type PictureInfo } from '../core/export';
+import { saveChart, type PictureInfo } from '../core/chartPicture';
 import styles from './plots.module.css';
 
 /** What all charts of a page share in their pictures. */

@@ -1,9 +1,10 @@
 /** The table as it is shown, as a file. */
 import type { Column } from '../../core/columns';
-import { arrowBytes, delimited, fileName, save } from '../../core/exporting';
 import { report } from '../../core/messages';
-import { app } from '../../core/state';
 import { count, plural } from '../../core/numbers';
+import { save } from '../../core/saveFile';
+import { app } from '../../core/state';
+import { arrowBytes, delimited, fileName } from '../../core/tableFile';
 import { Popover } from '../../ui/Popover';
 import { useApp } from '../../ui/useApp';
 import styles from './explore.module.css';
@@ -25,8 +26,11 @@ async function download(format: Format, isSelection: boolean): Promise<void> {
     .filter((column): column is Column => column !== undefined);
   const features = isSelection && selection ? selection.ids : view.order;
   const name = fileName({ sae: store.sae, commit: store.commit, n: features.length }, format.ending);
-  if (format.ending === 'arrows') save(name, (await arrowBytes(columns, features)) as BlobPart, format.type);
-  else save(name, delimited(columns, features, format.ending === 'csv' ? ',' : '\t'), format.type);
+  const content =
+    format.ending === 'arrows'
+      ? ((await arrowBytes(columns, features)) as BlobPart)
+      : delimited(columns, features, format.ending === 'csv' ? ',' : '\t');
+  save(name, new Blob([content], { type: format.type }));
 }
 
 export function Download() {

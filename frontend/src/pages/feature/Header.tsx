@@ -7,7 +7,7 @@ import type { FeatureBundle } from '../../core/types';
 import { pathTo } from '../../core/url';
 import { Go } from '../../ui/Go';
 import { CategoryChip } from '../../ui/labels/CategoryChoice';
-import { identityLine } from '../../core/export';
+import { identityLine } from '../../core/identity';
 import { count, percent } from '../../core/numbers';
 import styles from './feature.module.css';
 import { idFrom, type Step } from './order';

@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 
-import { identityLine } from '../../core/export';
+import { identityLine } from '../../core/identity';
 import { report } from '../../core/messages';
 import type { FeatureBundle } from '../../core/types';
 import { PictureProvider, type PictureSource } from '../../plots/ChartFrame';

@@ -1,9 +1,11 @@
 /** The map as a picture that says what it shows, its legend in it. */
-import { canvasPicture, fileName, identityLine, save } from '../../core/export';
+import { canvasPicture, fileName } from '../../core/chartPicture';
 import { hexOf } from '../../core/colour';
+import { identityLine } from '../../core/identity';
 import { report } from '../../core/messages';
-import { MISSING, scaleColour } from '../../core/palette';
 import { count, number, plural } from '../../core/numbers';
+import { MISSING, scaleColour } from '../../core/palette';
+import { save } from '../../core/saveFile';
 import type { MapController } from './controller';
 import { currentGround, inksOf } from './inks';
 import type { Scale } from './paint';
@@ -94,7 +96,7 @@ export async function savePicture(controller: MapController): Promise<void> {
   try {
     const canvas = controller.scene.picture();
     drawLegend(canvas, scale, Math.min(2, window.devicePixelRatio || 1));
-    save(await canvasPicture(canvas, info), fileName(info, 'png'));
+    save(fileName(info, 'png'), await canvasPicture(canvas, info));
   } catch (error) {
     report(error);
   }

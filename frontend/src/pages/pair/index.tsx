@@ -3,7 +3,7 @@
 import { useMemo } from 'react';
 
 import { segment } from '../../core/api';
-import { identityLine } from '../../core/export';
+import { identityLine } from '../../core/identity';
 import { PictureProvider } from '../../plots/ChartFrame';
 import { Joint } from '../../plots/Joint';
 import { count, plural } from '../../core/numbers';

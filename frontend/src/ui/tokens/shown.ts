@@ -1,6 +1,6 @@
 /** How tokens are put on screen: what cannot be seen gets a quiet sign, and writing from the right keeps its order. */
 
-import { isRightToLeft } from '../../core/export';
+import { isRightToLeft } from '../../core/direction';
 
 export interface ShownPart {
   readonly text: string;

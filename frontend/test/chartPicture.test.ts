@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import {
-  composeSvg,
-  escapeXml,
-  fileName,
-  identityLine,
-  isRightToLeft,
-  wrapText,
-  type PictureInfo,
-} from '../src/core/export';
+import { composeSvg, escapeXml, fileName, wrapText, type PictureInfo } from '../src/core/chartPicture';
+import { isRightToLeft } from '../src/core/direction';
+import { identityLine } from '../src/core/identity';
 
 const INFO: PictureInfo = {
   title: 'Feature 5: Active values',

@@ -1,7 +1,7 @@
 import { columnFromArray, float64, int64, tableFromColumns, tableFromIPC, utf8 } from '@uwdata/flechette';
 import { describe, expect, it } from 'vitest';
 import { columnsOf, numberColumn, textColumn, valueAt, type Column } from '../src/core/columns';
-import { arrowBytes, delimited, fileName } from '../src/core/exporting';
+import { arrowBytes, delimited, fileName } from '../src/core/tableFile';
 
 const TEXTS = ['plain', 'with, comma', 'say "hi"', 'two\nlines', null, '', ' spaces ', 'tab\there'];
 const N = TEXTS.length;

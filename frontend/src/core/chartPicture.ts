@@ -1,6 +1,7 @@
 /** Pictures of charts that say what they show: title, number of rows, the SAE's identity and the commit are in them. */
 
-import type { Scalar } from './types';
+import { isRightToLeft } from './direction';
+import { save } from './saveFile';
 
 export interface PictureInfo {
   readonly title: string;
@@ -44,18 +45,6 @@ const TITLE = 20;
 const LINE = 15;
 const FAMILY = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif';
 const MOST_LINES = 3;
-
-/** The facts of an SAE's identity in one line, those that are not known left out. */
-export function identityLine(identity: Readonly<Record<string, Scalar>>, digest: string): string {
-  const said = ['model', 'hook', 'layer', 'architecture', 'width', 'revision'].flatMap((name) => {
-    const value = identity[name];
-    if (value === null || value === undefined || value === '') return [];
-    return [
-      name === 'model' || name === 'hook' || name === 'architecture' ? String(value) : `${name} ${String(value)}`,
-    ];
-  });
-  return [...said, `identity ${digest.slice(0, 12)}`].join(' · ');
-}
 
 /** A file name made of the title and the SAE: letters, digits and dashes only. */
 export function fileName(info: PictureInfo, extension: 'svg' | 'png'): string {
@@ -141,7 +130,7 @@ export function composeSvg(body: string, width: number, height: number, info: Pi
 }
 
 /** The picture of a chart on screen, drawn with the inks of paper in either theme. */
-export function svgPicture(svg: SVGSVGElement, info: PictureInfo): string {
+function svgPicture(svg: SVGSVGElement, info: PictureInfo): string {
   const box = svg.viewBox.baseVal;
   const width = box && box.width ? box.width : svg.clientWidth;
   const height = box && box.height ? box.height : svg.clientHeight;
@@ -169,7 +158,7 @@ function paint(node: Element): void {
 }
 
 /** Draw an SVG document into a PNG, `scale` pixels for one. */
-export async function rasterise(svg: string, scale = 2): Promise<Blob> {
+async function rasterise(svg: string, scale = 2): Promise<Blob> {
   const url = URL.createObjectURL(new Blob([svg], { type: 'image/svg+xml' }));
   try {
     const image = new Image();
@@ -215,28 +204,9 @@ function toPng(canvas: HTMLCanvasElement): Promise<Blob> {
   });
 }
 
-/** Hand a file to the person. */
-export function save(blob: Blob, name: string): void {
-  const url = URL.createObjectURL(blob);
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-
 /** Save a chart that is on screen. */
 export async function saveChart(svg: SVGSVGElement, info: PictureInfo, kind: 'svg' | 'png'): Promise<void> {
   const picture = svgPicture(svg, info);
   const blob = kind === 'svg' ? new Blob([picture], { type: 'image/svg+xml' }) : await rasterise(picture);
-  save(blob, fileName(info, kind));
-}
-
-const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
-const STRONG = /\p{L}/u;
-
-/** Whether the first letter of a text is of a script that is written from the right. */
-export function isRightToLeft(text: string): boolean {
-  const first = STRONG.exec(text);
-  return first !== null && RIGHT_TO_LEFT.test(first[0]);
+  save(fileName(info, kind), blob);
 }

@@ -37,13 +37,3 @@ export function fileName(about: { sae: string; commit: number; n: number }, endi
   const sae = about.sae.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-');
   return `${sae}-commit-${about.commit}-${about.n}-features.${ending}`;
 }
-
-/** Hand a file to the browser. */
-export function save(name: string, content: BlobPart, type: string): void {
-  const url = URL.createObjectURL(new Blob([content], { type }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
