@@ -189,3 +189,14 @@ def test_nothing_is_chosen_without_tables(built: Path, capsys: pytest.CaptureFix
     assert choose(atlas.sae()) == []
     show_tour(atlas)
     assert "Go on" in capsys.readouterr().out
+
+
+def test_tour_begins_with_the_environment_where_a_shell_does_not_find_the_command(
+    built: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "activate").touch()
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    for found, first in ((None, f". {tmp_path / 'activate'}"), ("saeatlas", "saeatlas serve")):
+        monkeypatch.setattr("shutil.which", lambda _, found=found: found)
+        show_tour(open_atlas(built))
+        assert capsys.readouterr().out.partition("Go on")[2].split("\n")[1].strip().startswith(first)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import shlex
+import shutil
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saeatlas.cli.render.escape import visible
@@ -112,6 +115,7 @@ def show_tour(atlas: Atlas) -> None:
     first = chosen[0].feature if chosen else 0
     place = shlex.quote(atlas.url)
     for line in (
+        *_way_to_the_command(),
         f"saeatlas serve --atlas {place} --open",
         f"export SAEATLAS_ATLAS={place}",
         f"saeatlas feature show {first}",
@@ -121,6 +125,14 @@ def show_tour(atlas: Atlas) -> None:
         "saeatlas show",
     ):
         write(f"  {line}")
+
+
+def _way_to_the_command() -> list[str]:
+    """Return what lets a shell find `saeatlas` where it does not: 'make demo' runs it in an environment of its own."""
+    if shutil.which("saeatlas"):
+        return []
+    activate = Path(sys.executable).with_name("activate")
+    return [f". {shlex.quote(str(activate))}"] if activate.is_file() else []
 
 
 def show_pages(place: str) -> None:

@@ -147,20 +147,21 @@ class RemoteSAE:
         path = f"{API}/saes/{segment(self.name)}/labels"
         return plain(self.atlas.connection.table(path, {"by": by, "category": category}).table)
 
-    def label(self, features: Sequence[int], text: str | None = None, **said: object) -> dict[str, Any]:
+    def label(self, features: int | Sequence[int], text: str | None = None, **said: object) -> dict[str, Any]:
         """Say something about features in one event, and return it.
 
         Parameters
         ----------
         features
-            Ids of one or more.
+            Id of one, or ids of several.
         text
             What they are, in a few words.
         said
             `by`, `category`, `tags`, `notes`, `confidence`, `source`, `supersedes`, or `action="retract"`.
         """
         path = f"{API}/saes/{segment(self.name)}/labels"
-        return self.atlas.connection.post(path, {"features": [int(one) for one in features], "text": text, **said})
+        ids = [int(one) for one in np.atleast_1d(features)]
+        return self.atlas.connection.post(path, {"features": ids, "text": text, **said})
 
     def pair(self, a: int, b: int) -> dict[str, Any]:
         """Put two features side by side: how often both fire, how alike they are, and where both do."""
