@@ -30,16 +30,23 @@ export function LabelPanel(props: LabelPanelProps) {
   const [turn, setTurn] = useState(0);
   const path = `/saes/${segment(sae)}/features/${feature}/labels`;
   const colours = coloursOf(categories);
+  // What had the focus goes away with what was said or taken back.
+  const focusForm = (): void => void setTimeout(() => textRef.current?.focus(), 0);
   const say = async (body: LabelNew): Promise<void> => {
     await postJson<Label>(path, edited ? { ...body, supersedes: [edited.id] } : body);
     announce(edited ? 'The label is replaced' : 'The label is saved');
     setEdited(null);
     setTurn((now) => now + 1);
+    focusForm();
     onChange();
   };
   const edit = (label: Label): void => {
     setEdited(label);
-    setTimeout(() => textRef.current?.focus(), 0);
+    focusForm();
+  };
+  const cancel = (): void => {
+    setEdited(null);
+    focusForm();
   };
   return (
     <>
@@ -55,6 +62,7 @@ export function LabelPanel(props: LabelPanelProps) {
                 label={label}
                 onDone={() => {
                   setTurn((now) => now + 1);
+                  focusForm();
                   onChange();
                 }}
               />
@@ -72,7 +80,7 @@ export function LabelPanel(props: LabelPanelProps) {
             initial={edited}
             submitText={edited ? 'Replace label' : 'Save label'}
             onSubmit={say}
-            onCancel={edited ? () => setEdited(null) : undefined}
+            onCancel={edited ? cancel : undefined}
             textRef={textRef}
           />
         </div>
