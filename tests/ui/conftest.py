@@ -27,6 +27,7 @@ from saeatlas.analyses.top_tokens import TopTokens
 from saeatlas.analyses.umap import Umap
 from saeatlas.testing.make_atlas import make_atlas
 from saeatlas.testing.parts_importer import PartsImporter, make_parts
+from saeatlas.testing.running_server import running_server
 
 SIZE = {"width": 1280, "height": 800}
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -113,4 +114,18 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def pages(context: BrowserContext, server: str) -> Iterator[Pages]:
     """The pages, watched: after the test, nothing may have gone wrong."""
     with watched(context, server) as pages:
+        yield pages
+
+
+@pytest.fixture
+def own_atlas(atlas: Path, tmp_path: Path) -> Path:
+    """A copy of the atlas that a test may write labels into."""
+    return Path(shutil.copytree(atlas, tmp_path / "own.atlas"))
+
+
+@pytest.fixture
+def own_pages(own_atlas: Path, context: BrowserContext) -> Iterator[Pages]:
+    """The pages of that copy; they may use the clipboard."""
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    with running_server(str(own_atlas)) as address, watched(context, address) as pages:
         yield pages

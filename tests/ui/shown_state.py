@@ -25,9 +25,9 @@ _FOCUS = """() => {
   const parts = [node, ...node.querySelectorAll(':scope > line, :scope > rect')];
   const isDrawn = parts.some((part) => has(getComputedStyle(part)) ||
     (part instanceof SVGElement && part !== node && getComputedStyle(part).strokeWidth === '2px'));
-  const box = node.getBoundingClientRect();
+  const box = node.getBoundingClientRect(), label = node.labels?.[0] ?? node;
   return {
-    tag: node.tagName, name: node.getAttribute('aria-label') ?? node.textContent.trim().slice(0, 60),
+    tag: node.tagName, name: node.getAttribute('aria-label') ?? label.textContent.trim().slice(0, 60),
     isSeen: node.matches(':focus-visible') && isDrawn && box.width > 0 && box.height > 0,
   };
 }"""
@@ -45,9 +45,9 @@ def order(page: Page) -> list[int]:
     return found
 
 
-def asked(pages: Pages, path: str, **params: str) -> dict[str, Any]:
+def asked(pages: Pages, path: str, **params: str | float) -> dict[str, Any]:
     """Ask the server what the pages should agree with."""
-    answer = pages.page.request.get(f"{pages.address}/api/v1/{path}", params=params)
+    answer = pages.page.request.get(f"{pages.address}/api/v1/{path}", params=dict(params))
     assert answer.ok, answer.text()
     found: dict[str, Any] = answer.json()
     return found

@@ -4,54 +4,37 @@ from __future__ import annotations
 
 import csv
 import re
-import shutil
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from shown_state import Stops, asked, first_number, map_place, order, rest, settled, shared
 from watched_pages import Pages, watched
 
 import saeatlas
-from saeatlas.testing.running_server import running_server
 
 SVG = "{http://www.w3.org/2000/svg}"
 N = 64
 
 
-@pytest.fixture
-def own_atlas(atlas: Path, tmp_path: Path) -> Path:
-    """A copy of the atlas that the journey may write labels into."""
-    return Path(shutil.copytree(atlas, tmp_path / "own.atlas"))
-
-
-@pytest.fixture
-def journey(own_atlas: Path, context: BrowserContext) -> Iterator[Pages]:
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    with running_server(str(own_atlas)) as address, watched(context, address) as pages:
-        yield pages
-
-
-def test_journey_by_mouse(journey: Pages, browser: Browser, own_atlas: Path, tmp_path: Path) -> None:
-    stops = Stops(journey)
-    _from_home_to_the_table(journey)
-    _sort(journey)
-    _leave_missing_out_and_take_them_alone(journey)
-    low = _drag_a_bound(journey)
-    _choose_columns(journey)
-    _label_two_at_once(journey, stops)
-    _download(journey, tmp_path, low)
-    _share(journey, browser)
-    _select_on_the_map(journey, browser, stops)
-    _find_a_feature_by_words(journey)
-    _read_a_feature(journey, stops)
-    _read_its_document(journey, stops)
-    _follow_a_neighbour_and_come_back(journey)
-    _say_what_it_is(journey)
-    _compare_two(journey, stops, own_atlas, tmp_path)
-    _change_the_theme(journey.page)
+def test_journey_by_mouse(own_pages: Pages, browser: Browser, own_atlas: Path, tmp_path: Path) -> None:
+    stops = Stops(own_pages)
+    _from_home_to_the_table(own_pages)
+    _sort(own_pages)
+    _leave_missing_out_and_take_them_alone(own_pages)
+    low = _drag_a_bound(own_pages)
+    _choose_columns(own_pages)
+    _label_two_at_once(own_pages, stops)
+    _download(own_pages, tmp_path, low)
+    _share(own_pages, browser)
+    _select_on_the_map(own_pages, browser, stops)
+    _find_a_feature_by_words(own_pages)
+    _read_a_feature(own_pages, stops)
+    _read_its_document(own_pages, stops)
+    _follow_a_neighbour_and_come_back(own_pages)
+    _say_what_it_is(own_pages)
+    _compare_two(own_pages, stops, own_atlas, tmp_path)
+    _change_the_theme(own_pages.page)
     assert stops.found == []
 
 
