@@ -108,7 +108,11 @@ def test_relations_are_those_of_the_feature(full: Atlas, pages: TestClient, feat
     texts = full.sae().lookup.texts
     assert found["tokens"] == own.top_tokens(20).to_pylist()
     nearest = own.similar(3).to_pylist()
-    assert found["neighbors"] == [{**line, "text": texts.get(line["feature"])} for line in nearest]
+    tokens = {line["feature"]: line["tokens"] for line in found["neighbors"]}
+    assert tokens == {line["feature"]: full.sae().lookup.tokens([line["feature"]], 3)[0] for line in nearest}
+    shown = [{**line, "text": texts.get(line["feature"]), "tokens": tokens[line["feature"]]} for line in nearest]
+    assert found["neighbors"] == shown
+    assert found["headline"] == full.sae().lookup.tokens([feature], 5)[0]
     together = own.coactive(20, min_count=1).to_pylist()
     assert [line["feature"] for line in found["coactive"]] == [line["feature"] for line in together]
     for line, expected in zip(found["coactive"], together, strict=True):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from saeatlas.atlas.characteristic_tokens import ANALYSIS as TOKENS
+from saeatlas.atlas.characteristic_tokens import token_strings
 from saeatlas.atlas.tables import analyses_of, state_of
 
 if TYPE_CHECKING:
@@ -123,6 +125,8 @@ def _read(sae: SAE, analysis: str, names: Iterable[str]) -> list[pl.Series]:
         table = labels.select("feature", *own)
     elif analysis == EXPLANATIONS:
         table = explanation_texts(sae).select("feature", *own).collect()
+    elif analysis == TOKENS:
+        table = token_strings(sae).select("feature", *own).collect()
     else:
         lines = scan_table(sae.atlas.store, sae.atlas.entries[f"sae/{sae.name}/{analysis}"].path, "data")
         columns = (pl.col(name.rpartition(".")[2]).alias(name) for name in own)

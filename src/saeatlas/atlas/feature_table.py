@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Collection, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from saeatlas.atlas.characteristic_tokens import has_token_strings, token_strings
 from saeatlas.atlas.feature_columns import (
     EXPLANATIONS,
     LABELS,
@@ -95,7 +95,8 @@ def feature_frame(sae: SAE) -> pl.LazyFrame:
 def analysis_frame(sae: SAE) -> pl.LazyFrame:
     """Return one line per feature with the columns of every current analysis whose lines are features.
 
-    Where there are explanations, also how many a feature has, and the first.
+    Where tokens were counted, also those that tell most about a feature; where there are explanations, how many it has,
+    and the first.
     """
     import polars as pl
 
@@ -109,6 +110,8 @@ def analysis_frame(sae: SAE) -> pl.LazyFrame:
             pl.col("feature").cast(pl.Int64), *(pl.col(column).alias(f"{analysis}.{column}") for column in columns)
         )
         frame = frame.join(named, on="feature", how="left", maintain_order="left")
+    if has_token_strings(sae):
+        frame = frame.join(token_strings(sae), on="feature", how="left", maintain_order="left")
     has_texts = any(name.startswith(f"sae/{sae.name}/imported/explanations/") for name in sae.atlas.entries)
     if has_texts:
         frame = frame.join(explanation_texts(sae), on="feature", how="left", maintain_order="left")
@@ -202,7 +205,7 @@ def _behind(value: object, feature: int, kind: pl.DataType, *, is_descending: bo
         return key.is_null() & later
     try:
         place = pl.lit(pl.Series([value], dtype=kind, strict=True)).first()
-    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise _other_query() from error
     beyond = key < place if is_descending else key > place
     return key.is_null() | (beyond | ((key == place) & later)).fill_null(value=False)
@@ -217,7 +220,7 @@ def _read_cursor(query: FeatureQuery) -> tuple[object, int]:
     padded = query.after + "=" * (-len(query.after) % 4)
     try:
         place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, RecursionError) as error:
         raise _other_query() from error
     if not isinstance(place, list) or len(place) != 3 or place[0] != _order(query):
         raise _other_query()

@@ -6,12 +6,17 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from saeatlas.atlas.characteristic_tokens import has_token_strings, token_lists
 from saeatlas.atlas.clusterings import Cluster, clusterings_of, clusters_of
 from saeatlas.atlas.explanations import explanation_sets, first_texts
 from saeatlas.atlas.tables import analyses_of, grouped_table, lines_of, state_of
 from saeatlas.format.grouped_table import GroupedTable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
     from saeatlas.atlas.sae import SAE
 
 __all__ = ["FeatureLookup"]
@@ -20,7 +25,7 @@ __all__ = ["FeatureLookup"]
 class FeatureLookup:
     """Answers about single features from what one commit holds; what all answers need is read once and kept.
 
-    Memory: the first explanation of each feature, and the row groups that `SAE.kept_groups` keeps.
+    Memory: the first explanation and up to 5 tokens of each feature, and the row groups that `SAE.kept_groups` keeps.
     """
 
     def __init__(self, sae: SAE) -> None:
@@ -44,6 +49,12 @@ class FeatureLookup:
                     found.setdefault(feature, text)
             self._label_texts = position, found
         return self._label_texts
+
+    def tokens(self, features: Sequence[int], most: int) -> list[list[str]]:
+        """Return the tokens that tell most about each of some features; empty lists where they were not counted."""
+        if not features or self._token_lists is None:
+            return [[] for _ in features]
+        return [[] if one is None else one[:most] for one in self._token_lists.gather(list(features)).to_list()]
 
     def explanations(self, feature: int) -> list[dict[str, Any]]:
         """Return what was said about a feature: `set`, `explainer`, `method` (None where unknown), `text`."""
@@ -75,6 +86,16 @@ class FeatureLookup:
             return []
         line = lines_of(self._sae, "clusters", feature, columns=names).to_pylist()[0]
         return [(name, self._clusters[name][line[name]]) for name in names if line[name] is not None]
+
+    @cached_property
+    def _token_lists(self) -> pl.Series | None:
+        """Return the tokens of every feature, 10 to 20 bytes for each token; None when the analysis is not current."""
+        import polars as pl
+
+        if not has_token_strings(self._sae):
+            return None
+        every = pl.LazyFrame({"feature": range(self._sae.n_features)}, schema={"feature": pl.Int64})
+        return every.join(token_lists(self._sae), on="feature", how="left", maintain_order="left").collect()["tokens"]
 
     @cached_property
     def tested_columns(self) -> dict[str, dict[str, Any]]:

@@ -210,6 +210,7 @@ class SAE:
     def features(self) -> pl.LazyFrame:
         """One line per feature: `feature`, and `<analysis>.<column>` of every current analysis of features.
 
+        Where the analysis 'top-tokens' is current, also `top-tokens.strings`: up to 5 tokens by share * log(lift).
         Where there are explanations, also `explanations.n` and `explanations.text`, the first in the order of the sets.
         """
         from saeatlas.atlas.feature_table import feature_frame

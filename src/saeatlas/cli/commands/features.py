@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GROUP", "command"]
 
-_USUAL = ("stats.n_active", "stats.density", "stats.mean", "stats.max", "explanations.text")
+_USUAL = ("stats.n_active", "stats.density", "stats.mean", "stats.max", "top-tokens.strings", "explanations.text")
 """What is shown where nothing is asked for."""
 
 

@@ -41,10 +41,11 @@ _EXAMPLE: dict[str, Any] = {
     "columns": {"stats.max": 3.0},
     "histograms": None,
     "examples": None,
+    "headline": [],
     "tokens": None,
     "ngrams": None,
     "breakdowns": [],
-    "neighbors": [{"feature": 9, "cosine": 0.4, "text": "refunds"}],
+    "neighbors": [{"feature": 9, "cosine": 0.4, "text": "refunds", "tokens": [" refund"]}],
     "coactive": None,
     "effects": None,
     "clusters": [{"name": "ward_10", "cluster": 3, "path": None, "terms": ["refund"], "size": 120}],
@@ -129,6 +130,7 @@ class FeatureBundle(BaseModel):
     columns: dict[str, str | float | int | bool | None] = Field(description="`<analysis>.<column>` of this feature.")
     histograms: BundleHistograms | None = Field(description="Its values in bins.")
     examples: BundleExamples | None = Field(description="Rows where it fires, in context.")
+    headline: list[str] = Field(description="Up to 5 tokens that tell most about it; empty when they are not known.")
     tokens: list[FeatureToken] | None = Field(description="Tokens on which it fires most often.")
     ngrams: list[FeatureNgram] | None = Field(description="Sequences around its strongest activations.")
     breakdowns: list[BreakdownInfo] = Field(description="By metadata column; columns left out are in `missing`.")

@@ -51,6 +51,7 @@ class FeatureNeighbor(BaseModel):
     feature: int = Field(description="Feature id.")
     cosine: float = Field(description="Cosine of the directions.")
     text: str | None = Field(description="Its label, else its first explanation; null when it has neither.")
+    tokens: list[str] = Field(description="Up to 3 tokens on which it fires far more often than others; may be empty.")
 
 
 class CoactiveFeature(BaseModel):
@@ -63,6 +64,7 @@ class CoactiveFeature(BaseModel):
     jaccard: float | None = Field(description="count over the rows where any of both is active.")
     pearson: float | None = Field(description="Correlation over all rows, silent ones as 0.")
     text: str | None = Field(description="Its label, else its first explanation; null when it has neither.")
+    tokens: list[str] = Field(description="Up to 3 tokens on which it fires far more often than others; may be empty.")
 
 
 class Effect(BaseModel):

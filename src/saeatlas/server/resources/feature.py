@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from saeatlas.atlas.breakdown import served_breakdowns
+from saeatlas.atlas.characteristic_tokens import characteristic
 from saeatlas.atlas.examples import Question, live_rows, pick_rows, served_focus
 from saeatlas.atlas.feature import Feature
 from saeatlas.atlas.sae import SAE
@@ -58,6 +59,8 @@ _QUICK_TOKENS = 20_000
 """Listed rows up to which its tokens are counted: they lie scattered, and each stretch is a read."""
 _SPAN = (20, 10)
 _TOP, _STRATA, _PER_STRATUM, _RANDOM = 20, 4, 5, 10
+_NAMED_BY = 3
+"""Tokens beside another feature."""
 _TOKENS, _NEIGHBORS, _COACTIVE, _EFFECTS, _NGRAMS = 20, 10, 20, 15, 5
 _BINS = 40
 
@@ -123,17 +126,18 @@ class _Bundle:
         for part in ("stats", "histograms", "examples", "tokens", "ngrams", "breakdowns"):
             self._lacks(part, None, reason)
         nothing = dict.fromkeys(("basis", "stats", "histograms", "examples", "tokens", "ngrams", "is_dead"))
-        return {**nothing, "breakdowns": []}
+        return {**nothing, "headline": [], "breakdowns": []}
 
     def _of_activations(self) -> dict[str, Any]:
-        sae = self.sae
+        sae, tokens = self.sae, self._tokens()
         return {
             "basis": Basis.model_construct(n_rows=sae.n_rows, exact=True, sampled=None),
             "is_dead": not int(sae.activations.active_counts[self.feature.id]),
             "stats": self._stats(),
             "histograms": self._histograms(),
             "examples": self._examples(),
-            "tokens": self._tokens(),
+            "headline": characteristic(tokens or ()),
+            "tokens": None if tokens is None else [FeatureToken.model_construct(**line) for line in tokens],
             "ngrams": self._ngrams(),
             "breakdowns": self._breakdowns(),
         }
@@ -184,7 +188,7 @@ class _Bundle:
             top=made["top"], quantiles=made.get("quantiles"), random=made.get("random")
         )
 
-    def _tokens(self) -> list[FeatureToken] | None:
+    def _tokens(self) -> list[dict[str, Any]] | None:
         if self.sae.corpus.tokens is None:
             self._lacks("tokens", None, f"Corpus '{self.sae.corpus.name}' was imported without tokens")
             return None
@@ -192,7 +196,8 @@ class _Bundle:
         if not (is_served or self._is_quick(_QUICK_TOKENS)):
             self._lacks("tokens", "top-tokens")
             return None
-        return _models(FeatureToken, self.feature.top_tokens(_TOKENS).to_pylist())
+        found: list[dict[str, Any]] = self.feature.top_tokens(_TOKENS).to_pylist()
+        return found
 
     def _ngrams(self) -> list[FeatureNgram] | None:
         if not state_of(self.sae, "token-profile").is_current:
@@ -217,11 +222,13 @@ class _Bundle:
         if lines is None:
             self._lacks("neighbors", "neighbors")
             return None
+        nearest = lines.slice(0, _NEIGHBORS).to_pylist()
+        every = self.sae.lookup.tokens([line["neighbor"] for line in nearest], _NAMED_BY)
         return [
             FeatureNeighbor.model_construct(
-                feature=line["neighbor"], cosine=line["cosine"], text=names.text(line["neighbor"])
+                feature=line["neighbor"], cosine=line["cosine"], text=names.text(line["neighbor"]), tokens=tokens
             )
-            for line in lines.slice(0, _NEIGHBORS).to_pylist()
+            for line, tokens in zip(nearest, every, strict=True)
         ]
 
     def _coactive(self, names: FeatureNames) -> list[CoactiveFeature] | None:
@@ -231,11 +238,16 @@ class _Bundle:
             self._lacks("coactive", "coactivation", reason)
             return None
         numbers = ("count", "lift", "pmi", "jaccard", "pearson")
+        partners = lines.slice(0, _COACTIVE).to_pylist()
+        every = self.sae.lookup.tokens([line["partner"] for line in partners], _NAMED_BY)
         return [
             CoactiveFeature.model_construct(
-                feature=line["partner"], text=names.text(line["partner"]), **{name: line[name] for name in numbers}
+                feature=line["partner"],
+                text=names.text(line["partner"]),
+                tokens=tokens,
+                **{name: line[name] for name in numbers},
             )
-            for line in lines.slice(0, _COACTIVE).to_pylist()
+            for line, tokens in zip(partners, every, strict=True)
         ]
 
     def _effects(self) -> Effects | None:
