@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from typing import Any
@@ -95,6 +96,19 @@ def test_place_in_another_order_is_refused(client: TestClient) -> None:
     after = client.get(PATH, params={"sort": "stats.max", "limit": 3}).json()["next"]
     for params in ({"after": after}, {"after": after, "sort": "stats.min"}, {"after": "x"}, {"after": "WzEsMiwzXQ"}):
         assert client.get(PATH, params=params).status_code == 422
+
+
+@pytest.mark.parametrize("sort", ["", "stats.max", "explanations.text"])
+@pytest.mark.parametrize(
+    "place", [b'["%s", "\\ud800", 3]', b"[" * 9_000, b'["%s", NaN, 3]', b'["%s", 1e999, 3]', b"9" * 5_000]
+)
+def test_place_that_no_page_gave_is_refused_or_found_and_never_an_error(
+    client: TestClient, sort: str, place: bytes
+) -> None:
+    given = client.get(PATH, params={"sort": sort, "limit": 1}).json()["next"]
+    order = json.loads(base64.urlsafe_b64decode(given + "=="))[0]
+    after = base64.urlsafe_b64encode(place.replace(b"%s", order.encode())).decode().rstrip("=")
+    assert client.get(PATH, params={"sort": sort, "after": after}).status_code in {200, 422}
 
 
 def test_ids_choose_features_and_an_unknown_one_is_refused(client: TestClient) -> None:

@@ -70,6 +70,14 @@ def test_no_answer_lets_another_site_read_it(client: TestClient) -> None:
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
+def test_reading_what_takes_other_methods_only_is_told_which(client: TestClient) -> None:
+    for answer in (client.get(GROUPS), client.get("/api/v1/jobs/x/cancel"), client.put(GROUPS, json={})):
+        assert refused(answer) == (405, "method-not-allowed")
+        assert answer.headers["allow"] == "POST"
+    assert client.head(GROUPS).status_code == 405
+    assert refused(client.get(f"{GROUPS}/x")) == (404, "not-found")
+
+
 def test_page_may_load_only_what_this_server_sends(client: TestClient) -> None:
     policy = client.get("/").headers["content-security-policy"]
     assert policy.startswith("default-src 'self';")
@@ -104,6 +112,15 @@ def test_token_in_the_address_becomes_a_cookie_that_scripts_and_other_sites_do_n
     assert "httponly" in cookie and "samesite=strict" in cookie
     assert TOKEN not in answer.headers["location"]
     assert guarded.get(SAES).status_code == 200
+
+
+@pytest.mark.parametrize("other", ['state={"a": 1}', "path=/", "[x]=1", "words=a b c", "ä=ö"])
+def test_cookies_of_other_programs_on_this_machine_do_not_hide_the_own(guarded: TestClient, other: str) -> None:
+    guarded.cookies.clear()
+    own = guarded.get(f"/?token={TOKEN}", follow_redirects=False).headers["set-cookie"].partition(";")[0]
+    guarded.cookies.clear()
+    for cookies in (f"{other}; {own}", f"{own}; {other}"):
+        assert guarded.get(SAES, headers=[(b"cookie", cookies.encode())]).status_code == 200
 
 
 def test_token_in_the_address_of_data_is_none(guarded: TestClient) -> None:

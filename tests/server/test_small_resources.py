@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
@@ -137,6 +138,17 @@ def test_column_with_one_value_has_one_bin_around_it(atlas: Atlas) -> None:
     (found,) = column_histograms(atlas.sae(), ["stats.n_rows"])
     assert found.counts.tolist() == [64]
     assert found.edges[0] <= 200 < found.edges[1]
+
+
+@pytest.mark.parametrize(
+    "ends", [(1e17, 1e17), (1e300, 1e300), (2.0**53, 2.0**53 + 2), (-1.7e308, 1.7e308), (0.0, 5e-324)]
+)
+def test_numbers_at_the_ends_of_what_there_is_are_all_counted(atlas: Atlas, ends: tuple[float, float]) -> None:
+    sae = Atlas(atlas.store, atlas.commit).sae()
+    sae.columns["stats.max"] = pl.Series("stats.max", [ends[place % 2] for place in range(sae.n_features)])
+    (found,) = column_histograms(sae, ["stats.max"], 40)
+    assert np.isfinite(found.edges).all() and (np.diff(found.edges) > 0).all()
+    assert found.counts.sum() == sae.n_features and found.counts[0] >= sae.n_features // 2
 
 
 def test_what_has_no_histogram_is_refused(atlas: Atlas) -> None:

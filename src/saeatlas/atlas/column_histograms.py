@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BINS", "ColumnHistogram", "column_histograms"]
 
 MAX_BINS = 1_000
+_EXACT = 2**52
+"""Below this, a number and the next whole one are different."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,15 @@ def _edges(values: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.float64
     if not values.size:
         return np.empty(0, np.float64)
     low, high = float(values.min()), float(values.max())
-    if high - low < bins and (values == np.floor(values)).all():
+    if high - low < bins and max(-low, high) < _EXACT and (values == np.floor(values)).all():
         return np.arange(low, high + 2, dtype=np.float64)
     if low == high:
         # One value has no spread: a bin around it, as wide as the number is large.
         half = max(abs(low) / 2, np.finfo(np.float64).tiny)
         return np.array([low - half, low + half])
-    edges = low + (high / 2 - low / 2) * 2 * (np.arange(bins + 1) / bins)
+    # Halves: the distance of two numbers may be more than any number.
+    part = np.arange(bins + 1) / bins
+    edges = low + (high - low) * part if high - low < np.inf else (low / 2 + (high / 2 - low / 2) * part) * 2
     edges[-1] = high
     return np.unique(edges)
 

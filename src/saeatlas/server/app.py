@@ -24,7 +24,7 @@ from saeatlas.server.guard import Guard
 from saeatlas.server.live import Live
 from saeatlas.server.metrics import Measure, Metrics
 from saeatlas.server.pages import Pages
-from saeatlas.server.problems import PROBLEMS, CatchUnexpected, Problem, add_problem_handlers
+from saeatlas.server.problems import PROBLEMS, CatchUnexpected, Problem, add_problem_handlers, methods_of
 from saeatlas.server.respond import ARROW, JSON
 from saeatlas.server.settings import ServerSettings
 from saeatlas.settings import available_cores
@@ -135,7 +135,8 @@ def _mount_roots(app: FastAPI) -> None:
     @app.get("/{path:path}", include_in_schema=False)
     def page(request: Request, path: str) -> Response:
         if path.partition("/")[0] in {"api", "compat"}:
-            raise HTTPException(404)
+            # What takes other methods only is there all the same.
+            raise HTTPException(405 if methods_of(request) else 404)
         pages: Pages = app.state.pages
         return pages.answer(request, path)
 

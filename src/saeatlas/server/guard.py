@@ -9,10 +9,10 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -132,7 +132,7 @@ class Guard:
     def _token_refusal(self, scope: Scope, headers: Headers) -> _Refusal | None:
         if not self.settings.token or scope["path"] in _OPEN_TO_ALL:
             return None
-        given = [headers.get("authorization", "").removeprefix("Bearer ").strip(), self._cookie(headers)]
+        given = [headers.get("authorization", "").removeprefix("Bearer ").strip(), self._cookie(scope)]
         if _is_page(scope):
             given.append(_query_token(scope))
         if any(self._is_token(one) for one in given):
@@ -167,12 +167,9 @@ class Guard:
     def _is_token(self, given: str) -> bool:
         return bool(given) and hmac.compare_digest(given.encode(), self.settings.token.encode())
 
-    def _cookie(self, headers: Headers) -> str:
-        try:
-            jar = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return ""
-        return jar[self.cookie].value if self.cookie in jar else ""
+    def _cookie(self, scope: Scope) -> str:
+        # Read as browsers write them: the programs at other ports of this machine set cookies here too, of any form.
+        return HTTPConnection(scope).cookies.get(self.cookie, "")
 
     async def _body(self, headers: Headers, receive: Receive, method: str) -> bytes | _Refusal | None:
         """Read a whole body of a request that may have one, within the limits of size and time."""
@@ -191,7 +188,8 @@ class Guard:
             return _too_large(most + 1, most)
         media = headers.get("content-type", "").partition(";")[0].strip().lower()
         if body and media != "application/json":
-            return _Refusal(415, f"A body must be application/json, found: '{media[:100]}'")
+            hint = "Send it with the header 'content-type: application/json'."
+            return _Refusal(415, f"A body must be application/json, found: '{media[:100]}'", hint=hint)
         return body
 
 

@@ -18,7 +18,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from saeatlas.errors import SaeatlasError
 
-__all__ = ["HTTP_KINDS", "PROBLEM", "PROBLEMS", "CatchUnexpected", "Problem", "add_problem_handlers", "problem"]
+__all__ = [
+    "HTTP_KINDS",
+    "PROBLEM",
+    "PROBLEMS",
+    "CatchUnexpected",
+    "Problem",
+    "add_problem_handlers",
+    "methods_of",
+    "problem",
+]
 
 PROBLEM = "application/problem+json"
 _SHOWN = 200
@@ -194,11 +203,11 @@ def _refused(request: Request, error: Exception) -> Response:
     answer = problem(path, error.status_code, detail, hint="See /openapi.json for what there is.")
     answer.headers.update(error.headers or {})
     if error.status_code == 405:
-        answer.headers["allow"] = ", ".join(_methods(request)) or "GET, HEAD"
+        answer.headers["allow"] = ", ".join(methods_of(request)) or "GET, HEAD"
     return answer
 
 
-def _methods(request: Request) -> list[str]:
+def methods_of(request: Request) -> list[str]:
     """Return the methods that the path takes, whichever route takes them."""
     paths: dict[re.Pattern[str], set[str]] = request.app.state.methods
     found = {method for pattern, all_ in paths.items() if pattern.match(request.url.path) for method in all_}
