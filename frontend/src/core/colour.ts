@@ -33,7 +33,7 @@ export function partOf(light: number): number {
 }
 
 /** Relative luminance as WCAG defines it. */
-export function luminance([red, green, blue]: Rgb): number {
+function luminance([red, green, blue]: Rgb): number {
   return 0.2126 * lightOf(red) + 0.7152 * lightOf(green) + 0.0722 * lightOf(blue);
 }
 

@@ -25,7 +25,7 @@ export interface CategoryColumn {
 export type Column = NumberColumn | TextColumn | CategoryColumn;
 
 /** Texts with more distinct values than this are searched rather than picked from a list. */
-export const MOST_CATEGORIES = 64;
+const MOST_CATEGORIES = 64;
 
 /** What people write in sentences is searched, however few sentences there are yet. */
 const PROSE = /\.(text|notes)$/;

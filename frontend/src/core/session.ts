@@ -228,7 +228,7 @@ export class Session {
 }
 
 /** Keep a list of features on the server; the answer is its hash. */
-export async function storeSet(ids: Uint32Array, name: string): Promise<string> {
+async function storeSet(ids: Uint32Array, name: string): Promise<string> {
   const { sae } = app.getState();
   if (sae === null) throw new Error('No SAE is open');
   const body = { features: Array.from(ids), name };

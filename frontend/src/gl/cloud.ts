@@ -22,7 +22,7 @@ export type SharedUniforms = Record<
 >;
 
 /** Size of a point whose size nothing says, as a byte. */
-export const PLAIN_SIZE = 147;
+const PLAIN_SIZE = 147;
 
 export class PointCloud {
   readonly n: number;

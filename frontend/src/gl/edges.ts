@@ -54,20 +54,8 @@ export function edgesWithin(graph: Graph, nodes: ArrayLike<number>): Uint32Array
   return Uint32Array.from(found);
 }
 
-/** Nodes one edge away, the nearest (greatest weight) first. */
-export function nextTo(graph: Graph, node: number): { node: number; weight: number }[] {
-  const best = new Map<number, number>();
-  for (const e of edgesAt(graph, [node])) {
-    const other = graph.source[e] === node ? graph.target[e] : graph.source[e];
-    best.set(other, Math.max(best.get(other) ?? -Infinity, graph.weight[e]));
-  }
-  return [...best]
-    .map(([other, weight]) => ({ node: other, weight }))
-    .sort((a, b) => b.weight - a.weight || a.node - b.node);
-}
-
 /** Above so many features only the edges among them are drawn, not those that lead away. */
-export const LARGE_SELECTION = 300;
+const LARGE_SELECTION = 300;
 
 /** The edges that are drawn for a focus and a selection, or all that join two visible features. */
 export function edgesToShow(

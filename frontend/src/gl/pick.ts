@@ -6,7 +6,7 @@ import { nearestId } from './nearest';
 import { NearestFilter, RGBAFormat, UnsignedByteType, WebGLRenderTarget, type WebGLRenderer } from 'three';
 
 /** How far from the pointer a point may be, in pixels. */
-export const REACH = 7;
+const REACH = 7;
 
 export class Picker {
   readonly #target = new WebGLRenderTarget(1, 1, {

@@ -173,7 +173,7 @@ function usePartners(bundle: FeatureBundle, by: Measure): { partners: readonly P
   return { partners: isGiven ? bundle.coactive : answer?.to === to ? answer.rows : bundle.coactive, error };
 }
 
-export function FeatureName({ sae, feature, text }: { sae: string; feature: number; text: string | null }) {
+function FeatureName({ sae, feature, text }: { sae: string; feature: number; text: string | null }) {
   return (
     <Go to={featurePath(sae, feature)} className={styles.name} title={text ?? `Feature ${feature}`}>
       <span className={styles.id}>{feature}</span> <bdi className={styles.nameText}>{text ?? ''}</bdi>

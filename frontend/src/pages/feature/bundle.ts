@@ -26,7 +26,7 @@ export function fetchBundle(sae: string, feature: number, version: string): Prom
 }
 
 /** Ask anew next time: something was said about features. */
-export function forgetBundles(): void {
+function forgetBundles(): void {
   kept.clear();
 }
 

@@ -31,10 +31,10 @@ export interface Question {
 /** How many of each kind are shown before anyone asks for more. */
 export const SHOWN_N: Readonly<Record<Pick, number>> = { top: 10, quantiles: 20, random: 10 };
 /** What the page's first request brings of each kind. */
-export const FIRST_N: Readonly<Record<Pick, number>> = { top: 20, quantiles: 20, random: 10 };
+const FIRST_N: Readonly<Record<Pick, number>> = { top: 20, quantiles: 20, random: 10 };
 export const MOST_N = 100;
 export const CONTEXT = 20;
-export const STRATA = 4;
+const STRATA = 4;
 
 /** Whether a question is the one that the page's first request answered. */
 export function isFirst(question: Question): boolean {

@@ -27,7 +27,7 @@ export interface Sizing {
 }
 
 /** The name of the clustering that a column of the table holds. */
-export function clusteringOf(detail: SaeDetail, column: string): string | null {
+function clusteringOf(detail: SaeDetail, column: string): string | null {
   return detail.clusterings.find(({ name }) => column === `clusters.${name}`)?.name ?? null;
 }
 

@@ -21,7 +21,7 @@ const WIDTH = 206;
 const LINE = 18;
 
 /** What the legend of a picture says, line by line; lines without a colour are headings. */
-export function legendRows(scale: Scale, most: number): Row[] {
+function legendRows(scale: Scale, most: number): Row[] {
   const missing = MISSING[currentGround()];
   const row = (text: string, colour: string | null, isRing = false): Row => ({ text, colour, isRing });
   if (scale.kind === 'plain') return [];

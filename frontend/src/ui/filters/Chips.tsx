@@ -48,7 +48,7 @@ function FilterChip({ filter }: { filter: Filter }) {
   );
 }
 
-export function SelectionChip({ onLabel }: { onLabel: (() => void) | null }) {
+function SelectionChip({ onLabel }: { onLabel: (() => void) | null }) {
   const selection = useApp((state) => state.selection);
   const [isRenaming, setRenaming] = useState(false);
   if (!selection) return null;

@@ -47,7 +47,7 @@ export function MissingBar({ name, filter, n, passing, height, isBeside = false 
 }
 
 /** A count in four characters. */
-export function compact(n: number): string {
+function compact(n: number): string {
   if (n < 10_000) return String(n);
   if (n < 1_000_000) return `${Math.round(n / 1000)}k`;
   return `${(n / 1_000_000).toFixed(1)}M`;

@@ -55,7 +55,7 @@ function Choice({ group, text, colour, title, isChosen, onChoose }: ChoiceProps)
 }
 
 /** A dot in a category's colour; nothing where it has none. */
-export function Swatch({ colour }: { colour: string | null }) {
+function Swatch({ colour }: { colour: string | null }) {
   return colour ? <span aria-hidden="true" className={styles.swatch} style={{ backgroundColor: colour }} /> : null;
 }
 
