@@ -28,7 +28,7 @@ export type Column = NumberColumn | TextColumn | CategoryColumn;
 const MOST_CATEGORIES = 64;
 
 /** What people write in sentences is searched, however few sentences there are yet. */
-const PROSE = /\.(text|notes)$/;
+const PROSE = /\.(text|notes|strings)$/;
 
 export function numberColumn(name: string, values: Float32Array | Float64Array): NumberColumn {
   return { name, type: 'number', values };

@@ -12,6 +12,7 @@ const SHARED = [
   'selection',
   'sort',
   'columns',
+  'isMapBeside',
   'projection',
   'layers',
   'colourBy',

@@ -91,6 +91,8 @@ export interface AppState {
   clusterBy: string | null;
   sort: Sort | null;
   columns: string[];
+  /** Whether the map stands beside the table; null where nobody said, and the width of the window decides. */
+  isMapBeside: boolean | null;
   camera: Camera | null;
   theme: Theme;
   readOnly: boolean;
@@ -115,6 +117,7 @@ export const initialState: AppState = {
   clusterBy: null,
   sort: null,
   columns: [],
+  isMapBeside: null,
   camera: null,
   theme: 'system',
   readOnly: false,

@@ -4,14 +4,24 @@ import type { AppState, Camera, Filter, Selection, Sort } from './state';
 /** The part of the state that an address holds. */
 export type Shared = Pick<
   AppState,
-  'projection' | 'layers' | 'filters' | 'sort' | 'columns' | 'colourBy' | 'sizeBy' | 'clusterBy' | 'focus' | 'camera'
+  | 'projection'
+  | 'layers'
+  | 'filters'
+  | 'sort'
+  | 'columns'
+  | 'isMapBeside'
+  | 'colourBy'
+  | 'sizeBy'
+  | 'clusterBy'
+  | 'focus'
+  | 'camera'
 > & { selection: Selection | null };
 
 /** Longer lists of features are kept by the server, and the address holds their hash. */
 export const MOST_IDS = 200;
 
 const VERSION = '1';
-const OURS = ['v', 'f', 'sel', 'sort', 'cols', 'proj', 'layers', 'colour', 'size', 'cluster', 'focus', 'cam'];
+const OURS = ['v', 'f', 'sel', 'sort', 'cols', 'map', 'proj', 'layers', 'colour', 'size', 'cluster', 'focus', 'cam'];
 
 /** Fields are joined by an asterisk, which an address holds as it is; inside of a field it is written %2A. */
 function join(fields: readonly string[]): string {
@@ -136,6 +146,7 @@ export function encodeState(state: Shared, others: URLSearchParams = new URLSear
     ['sel', encodeSelection(state.selection)],
     ['sort', encodeSort(state.sort)],
     ['cols', state.columns.length ? join(state.columns) : null],
+    ['map', state.isMapBeside === null ? null : state.isMapBeside ? '1' : '0'],
     ['proj', state.projection],
     ['layers', state.layers.length ? join(state.layers) : null],
     ['colour', state.colourBy],
@@ -161,6 +172,7 @@ export function decodeState(query: URLSearchParams): Shared {
     selection: decodeSelection(known.get('sel')),
     sort: decodeSort(known.get('sort')),
     columns: list('cols'),
+    isMapBeside: known.get('map') === '1' ? true : known.get('map') === '0' ? false : null,
     projection: known.get('proj') || null,
     layers: list('layers'),
     colourBy: known.get('colour') || null,

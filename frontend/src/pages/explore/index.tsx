@@ -1,6 +1,7 @@
 /** The table of all features, with filters at its left, and the map or one feature at its right. */
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
 import { count } from '../../core/numbers';
+import { patch } from '../../core/state';
 import { FilterRail } from '../../ui/filters/FilterRail';
 import { Chips } from '../../ui/filters/Chips';
 import { useReady } from '../../ui/ready';
@@ -18,6 +19,20 @@ const MapPane = lazy(() => import('../map/MapPane').then((module) => ({ default:
 
 const RAIL = 'saeatlas.rail';
 const MAP = 'saeatlas.map-beside';
+/** A window from this width on has room for the table and the map. */
+const WIDE = 1500;
+
+/** Whether the map is beside the table: as the address says, as this browser remembers, or where there is room. */
+function useMapBeside(): [boolean, () => void] {
+  const said = useApp((state) => state.isMapBeside);
+  const [usual, toggleUsual] = useShown(MAP, innerWidth >= WIDE);
+  const isShown = said ?? usual;
+  const toggle = () => {
+    if (isShown === usual) toggleUsual();
+    patch({ isMapBeside: !isShown });
+  };
+  return [isShown, toggle];
+}
 
 /** Whether something is shown, as this browser remembers it. */
 function useShown(key: string, initial: boolean): [boolean, () => void] {
@@ -84,7 +99,7 @@ function Bar({ isRail, isMap, onRail, onMap, onColumns, onLabel }: BarProps) {
 
 export default function Explore() {
   const [isRail, toggleRail] = useShown(RAIL, true);
-  const [isMap, toggleMap] = useShown(MAP, false);
+  const [isMap, toggleMap] = useMapBeside();
   const [dialog, setDialog] = useState<'columns' | 'label' | null>(null);
   const sae = useApp((state) => state.sae);
   const focus = useApp((state) => state.focus);

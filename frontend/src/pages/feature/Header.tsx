@@ -6,6 +6,7 @@ import { setFocus } from '../../core/state';
 import type { FeatureBundle } from '../../core/types';
 import { pathTo } from '../../core/url';
 import { Go } from '../../ui/Go';
+import { TokenNames } from '../../ui/tokens/TokenNames';
 import { CategoryChip } from '../../ui/labels/CategoryChoice';
 import { identityLine } from '../../core/identity';
 import { count, percent } from '../../core/numbers';
@@ -70,6 +71,11 @@ function Named({ bundle, colours }: { bundle: FeatureBundle | null; colours: Rea
       <p className={name?.from === 'explanation' ? styles.said : styles.label} dir="auto" title={name?.text}>
         {name ? name.text : <span className={styles.none}>{bundle ? 'no label yet' : '\u00a0'}</span>}
       </p>
+      {bundle?.headline.length ? (
+        <p className={styles.headline}>
+          <span className={styles.of}>fires on</span> <TokenNames tokens={bundle.headline} />
+        </p>
+      ) : null}
       <span className={styles.badges}>
         {bundle?.is_dead ? <span className={styles.dead}>dead: never fires</span> : null}
         {density !== null && density > DENSE ? (

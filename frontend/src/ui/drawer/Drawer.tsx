@@ -8,6 +8,7 @@ import { pathTo } from '../../core/url';
 import { Sparkline } from '../../plots/Sparkline';
 import { Failure } from '../Failure';
 import { Go } from '../Go';
+import { TokenNames } from '../tokens/TokenNames';
 import { TokenRun } from '../tokens/TokenRun';
 import { useApp } from '../useApp';
 import { useJson } from '../useJson';
@@ -29,6 +30,11 @@ function Texts({ bundle }: { bundle: FeatureBundle }) {
       ) : (
         <p className="muted">Not labelled</p>
       )}
+      {bundle.headline.length ? (
+        <p className={styles.fires}>
+          <span className="muted">fires on</span> <TokenNames tokens={bundle.headline} />
+        </p>
+      ) : null}
       {bundle.explanations.slice(0, 3).map(({ set, text }, index) => (
         <p key={index} className={styles.explanation} dir="auto" title={`Explanation of ${set}`}>
           {text ?? <span className="muted">An explanation failed</span>}
@@ -94,7 +100,7 @@ function Neighbors({ bundle }: { bundle: FeatureBundle }) {
     <section aria-label="Nearest decoder directions">
       <h3>Nearest decoder directions</h3>
       <ul className={styles.neighbors}>
-        {bundle.neighbors.slice(0, N_NEIGHBORS).map(({ feature, cosine, text }) => (
+        {bundle.neighbors.slice(0, N_NEIGHBORS).map(({ feature, cosine, text, tokens }) => (
           <li key={feature}>
             <button
               type="button"
@@ -105,7 +111,7 @@ function Neighbors({ bundle }: { bundle: FeatureBundle }) {
             >
               <span>{feature}</span>
               <span className="ellipsis" dir="auto">
-                {text ?? ''}
+                {text ?? <TokenNames tokens={tokens} />}
               </span>
               <span className="muted">{number(cosine)}</span>
             </button>

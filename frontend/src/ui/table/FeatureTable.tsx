@@ -1,15 +1,15 @@
 /** The table of features: only the rows in sight are in the document, however many there are. */
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useMemo, useRef, useState, type CSSProperties } from 'react';
-import type { Column } from '../../core/columns';
 import { announce } from '../../core/messages';
 import { setHover, type AppState } from '../../core/state';
 import { pathTo } from '../../core/url';
 import { plural } from '../../core/numbers';
 import { go } from '../Go';
 import { useApp } from '../useApp';
-import { HeaderRow } from './HeaderRow';
+import { HeaderRow, type ShownColumn } from './HeaderRow';
 import { Row } from './Row';
+import { widthOf } from './widths';
 import styles from './table.module.css';
 import { useTableKeys } from './useTableKeys';
 
@@ -18,13 +18,10 @@ const ROW_HEIGHT = 26;
 const HEAD_HEIGHT = 37;
 const EMPTY = new Uint32Array(0);
 
-/** Widths of columns: numbers need little, texts share what is left. Every row is laid out by itself, so all agree. */
-function layoutOf(columns: readonly { name: string; column: Column | undefined }[]): CSSProperties {
-  const widths = columns.map(({ column }) => {
-    if (column?.type === 'text') return { least: 200, share: 3 };
-    return { least: column?.type === 'category' ? 96 : 88, share: 1 };
-  });
-  const tracks = ['30px', '72px', ...widths.map(({ least, share }) => `minmax(${least}px, ${share}fr)`)];
+/** Widths of columns: as much as their texts need. Every row is laid out by itself, so all agree. */
+function layoutOf(columns: readonly ShownColumn[], n: number): CSSProperties {
+  const widths = columns.map(({ column }) => widthOf(column, n));
+  const tracks = ['30px', '72px', ...widths.map(({ least, most }) => `minmax(${least}px, ${most}px)`)];
   const least = widths.reduce((sum, each) => sum + each.least, 102);
   return { '--columns': tracks.join(' '), '--least': `${least}px` } as CSSProperties;
 }
@@ -92,7 +89,7 @@ export function FeatureTable() {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- follows the drawer, and not itself
   }, [focus, order, isSettled]);
   const isInSight = rows.getVirtualItems().some(({ index }) => index === place);
-  const layout = useMemo(() => layoutOf(columns), [columns]);
+  const layout = useMemo(() => layoutOf(columns, store?.n ?? 0), [columns, store]);
   return (
     <div
       ref={box}
