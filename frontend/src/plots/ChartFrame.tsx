@@ -32,7 +32,7 @@ export function ChartFrame({ title, n, shown, tools, children, isTitleHidden = f
   return (
     <figure className={styles.frame}>
       <figcaption className={styles.caption}>
-        <span className={isTitleHidden ? styles.hidden : styles.title}>{title}</span>
+        <span className={isTitleHidden ? 'visually-hidden' : styles.title}>{title}</span>
         <span className={styles.n}>{shown ?? n}</span>
         <span className={styles.tools}>
           {tools}

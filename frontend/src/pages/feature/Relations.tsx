@@ -9,6 +9,7 @@ import type { FeatureBundle, TableAnswer } from '../../core/types';
 import { pathTo } from '../../core/url';
 import { count, number, plural } from '../../core/numbers';
 import { Go } from '../../ui/Go';
+import { LineTable } from '../../ui/section/LineTable';
 import { Absent, Section } from '../../ui/section/Section';
 import styles from './feature.module.css';
 import { featurePath } from './Header';
@@ -22,6 +23,8 @@ interface Partner {
   readonly text?: string | null;
 }
 
+/** Over a column whose cells say what they do. */
+const COMPARE = <span className="visually-hidden">compare</span>;
 const MOST = 12;
 const MEASURES = ['pearson', 'lift', 'jaccard'] as const;
 type Measure = (typeof MEASURES)[number];
@@ -41,30 +44,19 @@ export function Neighbours({ bundle, reason }: { bundle: FeatureBundle; reason: 
       }
     >
       {neighbors?.length ? (
-        <table className={styles.table}>
-          <thead>
-            <tr>
-              <th scope="col">feature</th>
-              <th scope="col">cosine</th>
-              <th scope="col">
-                <span className={styles.hidden}>compare</span>
-              </th>
+        <LineTable heads={['feature', 'cosine', COMPARE]}>
+          {neighbors.map((line) => (
+            <tr key={line.feature}>
+              <td>
+                <FeatureName sae={sae} feature={line.feature} text={line.text} />
+              </td>
+              <td>{number(line.cosine)}</td>
+              <td>
+                <PairLink sae={sae} a={feature} b={line.feature} />
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {neighbors.map((line) => (
-              <tr key={line.feature}>
-                <td>
-                  <FeatureName sae={sae} feature={line.feature} text={line.text} />
-                </td>
-                <td>{number(line.cosine)}</td>
-                <td>
-                  <PairLink sae={sae} a={feature} b={line.feature} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </LineTable>
       ) : (
         <Absent>{neighbors ? 'Its direction is zero: it has no neighbours.' : reason}</Absent>
       )}
@@ -121,34 +113,21 @@ function SelectAll(props: { lines: readonly { readonly feature: number }[]; feat
 
 function PartnerTable({ partners, sae, feature }: { partners: readonly Partner[]; sae: string; feature: number }) {
   return (
-    <table className={styles.table}>
-      <thead>
-        <tr>
-          <th scope="col">feature</th>
-          <th scope="col">lift</th>
-          <th scope="col">pearson</th>
-          <th scope="col">rows</th>
-          <th scope="col">
-            <span className={styles.hidden}>compare</span>
-          </th>
+    <LineTable heads={['feature', 'lift', 'pearson', 'rows', COMPARE]}>
+      {partners.map((line) => (
+        <tr key={line.feature}>
+          <td>
+            <FeatureName sae={sae} feature={line.feature} text={line.text ?? null} />
+          </td>
+          <td>{number(line.lift)}</td>
+          <td>{number(line.pearson)}</td>
+          <td>{count(line.count)}</td>
+          <td>
+            <PairLink sae={sae} a={feature} b={line.feature} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {partners.map((line) => (
-          <tr key={line.feature}>
-            <td>
-              <FeatureName sae={sae} feature={line.feature} text={line.text ?? null} />
-            </td>
-            <td>{number(line.lift)}</td>
-            <td>{number(line.pearson)}</td>
-            <td>{count(line.count)}</td>
-            <td>
-              <PairLink sae={sae} a={feature} b={line.feature} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </LineTable>
   );
 }
 

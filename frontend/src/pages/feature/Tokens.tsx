@@ -4,6 +4,7 @@ import { useState } from 'react';
 
 import type { FeatureBundle, Scalar } from '../../core/types';
 import { count, number, percent } from '../../core/numbers';
+import { LineTable } from '../../ui/section/LineTable';
 import { Absent, Section } from '../../ui/section/Section';
 import { namedToken, shownParts } from '../../ui/tokens/shown';
 import styles from './feature.module.css';
@@ -41,30 +42,19 @@ export function Tokens({ bundle, reasons }: { bundle: FeatureBundle; reasons: { 
 
 function TokenTable({ lines }: { lines: readonly Line[] }) {
   return (
-    <table className={styles.table}>
-      <thead>
-        <tr>
-          <th scope="col">token</th>
-          <th scope="col">rows</th>
-          <th scope="col">share</th>
-          <th scope="col">mean</th>
-          <th scope="col">lift</th>
+    <LineTable heads={['token', 'rows', 'share', 'mean', 'lift']}>
+      {lines.map((line, index) => (
+        <tr key={index}>
+          <td>
+            <TokenText text={textOf(line.string)} />
+          </td>
+          <td>{count(numeric(line.count))}</td>
+          <td>{percent(numeric(line.share))}</td>
+          <td>{number(numeric(line.mean))}</td>
+          <td>{number(numeric(line.lift))}</td>
         </tr>
-      </thead>
-      <tbody>
-        {lines.map((line, index) => (
-          <tr key={index}>
-            <td>
-              <TokenText text={textOf(line.string)} />
-            </td>
-            <td>{count(numeric(line.count))}</td>
-            <td>{percent(numeric(line.share))}</td>
-            <td>{number(numeric(line.mean))}</td>
-            <td>{number(numeric(line.lift))}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </LineTable>
   );
 }
 
@@ -87,28 +77,18 @@ function NgramTable({ lines }: { lines: readonly Line[] }) {
           ))}
         </select>
       </label>
-      <table className={styles.table}>
-        <thead>
-          <tr>
-            <th scope="col">sequence</th>
-            <th scope="col">contexts</th>
-            <th scope="col">share</th>
-            <th scope="col">documents</th>
+      <LineTable heads={['sequence', 'contexts', 'share', 'documents']}>
+        {shown.map((line, index) => (
+          <tr key={index}>
+            <td>
+              <TokenText text={textOf(line.text).trim()} />
+            </td>
+            <td>{count(numeric(line.n_contexts))}</td>
+            <td>{percent(numeric(line.share))}</td>
+            <td>{count(numeric(line.n_documents))}</td>
           </tr>
-        </thead>
-        <tbody>
-          {shown.map((line, index) => (
-            <tr key={index}>
-              <td>
-                <TokenText text={textOf(line.text).trim()} />
-              </td>
-              <td>{count(numeric(line.n_contexts))}</td>
-              <td>{percent(numeric(line.share))}</td>
-              <td>{count(numeric(line.n_documents))}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </LineTable>
     </>
   );
 }

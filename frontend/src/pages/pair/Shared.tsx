@@ -3,6 +3,7 @@
 import { count, number, percent, plural } from '../../core/numbers';
 import { useApp } from '../../ui/useApp';
 import { Go } from '../../ui/Go';
+import { LineTable } from '../../ui/section/LineTable';
 import { Absent, Section } from '../../ui/section/Section';
 import { documentPath } from '../document/DocumentDialog';
 import { TokenText } from '../feature/Tokens';
@@ -14,30 +15,19 @@ export function SharedTokens({ pair }: { pair: FeaturePair }) {
   return (
     <Section title="Tokens where both are active">
       {tokens?.length ? (
-        <table className={styles.table}>
-          <thead>
-            <tr>
-              <th scope="col">token</th>
-              <th scope="col">rows</th>
-              <th scope="col">share</th>
-              <th scope="col">mean of {a.feature}</th>
-              <th scope="col">mean of {b.feature}</th>
+        <LineTable heads={['token', 'rows', 'share', `mean of ${a.feature}`, `mean of ${b.feature}`]}>
+          {tokens.map((line) => (
+            <tr key={line.token}>
+              <td>
+                <TokenText text={line.string} />
+              </td>
+              <td>{count(line.count)}</td>
+              <td>{percent(line.share)}</td>
+              <td>{number(line.mean_a)}</td>
+              <td>{number(line.mean_b)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {tokens.map((line) => (
-              <tr key={line.token}>
-                <td>
-                  <TokenText text={line.string} />
-                </td>
-                <td>{count(line.count)}</td>
-                <td>{percent(line.share)}</td>
-                <td>{number(line.mean_a)}</td>
-                <td>{number(line.mean_b)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </LineTable>
       ) : (
         <Absent>{pair.tokens_reason || 'There are none.'}</Absent>
       )}
@@ -52,36 +42,26 @@ export function SharedDocuments({ pair }: { pair: FeaturePair }) {
   return (
     <Section title="Documents where both are active" note={note}>
       {documents?.length ? (
-        <table className={styles.table}>
-          <thead>
-            <tr>
-              <th scope="col">document</th>
-              <th scope="col">rows</th>
-              <th scope="col">largest of {a.feature}</th>
-              <th scope="col">largest of {b.feature}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {documents.slice(0, 10).map((line) => (
-              <tr key={line.document}>
-                <td>
-                  {corpus === null ? (
+        <LineTable heads={['document', 'rows', `largest of ${a.feature}`, `largest of ${b.feature}`]}>
+          {documents.slice(0, 10).map((line) => (
+            <tr key={line.document}>
+              <td>
+                {corpus === null ? (
+                  <bdi>{line.id}</bdi>
+                ) : (
+                  <Go to={documentPath(corpus, line.id)} className={styles.link} title={line.id}>
                     <bdi>{line.id}</bdi>
-                  ) : (
-                    <Go to={documentPath(corpus, line.id)} className={styles.link} title={line.id}>
-                      <bdi>{line.id}</bdi>
-                    </Go>
-                  )}
-                </td>
-                <td>
-                  {count(line.count)} of {count(line.n_rows)}
-                </td>
-                <td>{number(line.max_a)}</td>
-                <td>{number(line.max_b)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+                  </Go>
+                )}
+              </td>
+              <td>
+                {count(line.count)} of {count(line.n_rows)}
+              </td>
+              <td>{number(line.max_a)}</td>
+              <td>{number(line.max_b)}</td>
+            </tr>
+          ))}
+        </LineTable>
       ) : (
         <Absent>There are none.</Absent>
       )}
