@@ -118,6 +118,8 @@ export function SearchBox() {
       `Search: ${query.trim()}`,
     );
     setOpen(false);
+    // Keys are those of the page again, which shows what was selected.
+    input.current?.blur();
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Escape') {
