@@ -10,6 +10,8 @@ import { pathTo } from '../../core/url';
 import { count, number, plural } from '../../core/numbers';
 import { Go } from '../../ui/Go';
 import { LineTable } from '../../ui/section/LineTable';
+import { namedToken } from '../../ui/tokens/shown';
+import { TokenNames } from '../../ui/tokens/TokenNames';
 import { Absent, Section } from '../../ui/section/Section';
 import styles from './feature.module.css';
 import { featurePath } from './Header';
@@ -21,6 +23,7 @@ interface Partner {
   readonly jaccard: number | null;
   readonly pearson: number | null;
   readonly text?: string | null;
+  readonly tokens?: readonly string[];
 }
 
 /** Over a column whose cells say what they do. */
@@ -48,7 +51,7 @@ export function Neighbours({ bundle, reason }: { bundle: FeatureBundle; reason: 
           {neighbors.map((line) => (
             <tr key={line.feature}>
               <td>
-                <FeatureName sae={sae} feature={line.feature} text={line.text} />
+                <FeatureName sae={sae} feature={line.feature} text={line.text} tokens={line.tokens} />
               </td>
               <td>{number(line.cosine)}</td>
               <td>
@@ -117,7 +120,7 @@ function PartnerTable({ partners, sae, feature }: { partners: readonly Partner[]
       {partners.map((line) => (
         <tr key={line.feature}>
           <td>
-            <FeatureName sae={sae} feature={line.feature} text={line.text ?? null} />
+            <FeatureName sae={sae} feature={line.feature} text={line.text ?? null} tokens={line.tokens} />
           </td>
           <td>{number(line.lift)}</td>
           <td>{number(line.pearson)}</td>
@@ -152,10 +155,24 @@ function usePartners(bundle: FeatureBundle, by: Measure): { partners: readonly P
   return { partners: isGiven ? bundle.coactive : answer?.to === to ? answer.rows : bundle.coactive, error };
 }
 
-function FeatureName({ sae, feature, text }: { sae: string; feature: number; text: string | null }) {
+interface FeatureNameProps {
+  sae: string;
+  feature: number;
+  text: string | null;
+  /** Shown where it has no name. */
+  tokens?: readonly string[];
+}
+
+function FeatureName({ sae, feature, text, tokens = [] }: FeatureNameProps) {
+  const fires = tokens.length ? `fires on ${tokens.map((token) => namedToken(token)).join(', ')}` : '';
   return (
-    <Go to={featurePath(sae, feature)} className={styles.name} title={text ?? `Feature ${feature}`}>
-      <span className={styles.id}>{feature}</span> <bdi className={styles.nameText}>{text ?? ''}</bdi>
+    <Go to={featurePath(sae, feature)} className={styles.name} title={text ?? (fires || `Feature ${feature}`)}>
+      <span className={styles.id}>{feature}</span>{' '}
+      {text === null && tokens.length ? (
+        <TokenNames tokens={tokens} />
+      ) : (
+        <bdi className={styles.nameText}>{text ?? ''}</bdi>
+      )}
     </Go>
   );
 }
