@@ -10,6 +10,7 @@ from saeatlas.errors import FormatError, SourceError
 from saeatlas.format.canonical import Record, read_document
 from saeatlas.format.labels import CategoryEvent, LabelEvent, said_of
 from saeatlas.pipeline.label_statement import (
+    MEMBERS,
     LabelFile,
     Statement,
     blank,
@@ -22,8 +23,6 @@ from saeatlas.pipeline.label_statement import (
 )
 
 __all__ = ["read_circuits", "read_jsonl"]
-
-_OWN = ("text", "category", "tags", "notes", "confidence", "source")
 
 
 def _lines(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
@@ -74,7 +73,7 @@ def _read_event(line: str, record: Record, place: str, found: LabelFile) -> None
 
 def _of_record(record: Record, place: str) -> Statement:
     """Read a line with the members of an event, but without an id."""
-    known = {*_OWN, "feature", "features", "sae", "by", "at", "extra"}
+    known = {*MEMBERS, "feature", "features", "sae", "by", "at"}
     unknown = {name: value for name, value in record.items() if name not in known}
     features = record.get("features", [record.get("feature")])
     if not isinstance(features, list) or not features or ("features" in record) == ("feature" in record):

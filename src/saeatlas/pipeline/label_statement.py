@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from saeatlas.format.canonical import canonical_json, digest_bytes
 from saeatlas.format.labels import CategoryEvent, LabelEvent, Said
 
 __all__ = [
+    "MEMBERS",
     "LabelFile",
     "Statement",
     "blank",
@@ -26,6 +27,8 @@ __all__ = [
     "time_of",
 ]
 
+MEMBERS = frozenset(one.name for one in fields(Said))
+"""What a label has beside its feature; whatever else a line has is kept in 'extra'."""
 _MAX_ID = 10**12
 
 

@@ -10,13 +10,12 @@ import re
 from saeatlas.errors import SourceError
 from saeatlas.format.canonical import Record
 from saeatlas.format.labels import said_of
-from saeatlas.pipeline.label_statement import LabelFile, feature_id, object_or_none, said_at, statement
+from saeatlas.pipeline.label_statement import MEMBERS, LabelFile, feature_id, object_or_none, said_at, statement
 
 __all__ = ["FORMULA", "read_csv", "read_tsv"]
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
 """Beginning of a cell that a spreadsheet would compute; we write one "'" before it, and take one away again."""
-_OWN = ("text", "category", "tags", "notes", "confidence", "source")
 
 
 def read_csv(text: str, found: LabelFile) -> None:
@@ -73,7 +72,7 @@ def _cell(cell: str) -> str | None:
 
 
 def _add_line(found: LabelFile, place: str, record: dict[str, str | None]) -> None:
-    known = {*_OWN, "feature", "sae", "by", "at", "id", "extra"}
+    known = {*MEMBERS, "feature", "sae", "by", "at", "id"}
     members: Record = {name: record.get(name) for name in ("text", "category", "notes", "source")}
     if members["category"] == "none" and "id" not in record:
         members["category"] = None

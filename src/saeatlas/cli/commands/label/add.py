@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from saeatlas.cli.discovery import LABEL as GROUP
-from saeatlas.cli.label_lines import Author, Category, write_event
+from saeatlas.cli.labels import Author, Category, write_event
 from saeatlas.cli.options import AsJson, AtlasOption
 from saeatlas.cli.target import open_features
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from saeatlas.cli.discovery import LABEL as GROUP
-from saeatlas.cli.label_lines import Author
+from saeatlas.cli.labels import Author
 from saeatlas.cli.options import AsJson, AtlasOption
 from saeatlas.cli.render import screen
 from saeatlas.cli.render.tables import Column, write_table

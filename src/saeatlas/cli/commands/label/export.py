@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from saeatlas.cli.discovery import LABEL as GROUP
-from saeatlas.cli.label_lines import Mapped, mapped_saes
+from saeatlas.cli.labels import Mapped, mapped_saes
 from saeatlas.cli.options import AtlasOption
 from saeatlas.cli.render import screen
 from saeatlas.cli.render.numbers import count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saeatlas.cli.discovery import LABEL as GROUP
-from saeatlas.cli.label_lines import event_facts
+from saeatlas.cli.labels import event_facts
 from saeatlas.cli.options import AsJson, AtlasOption, FeatureReference
 from saeatlas.cli.render import screen
 from saeatlas.cli.render.tables import Column, write_table

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from saeatlas.cli.discovery import LABEL as GROUP
-from saeatlas.cli.label_lines import Author, Mapped, mapped_saes
+from saeatlas.cli.labels import Author, Mapped, mapped_saes
 from saeatlas.cli.options import AsJson, AtlasOption
 from saeatlas.cli.render import screen
 from saeatlas.cli.render.numbers import count
