@@ -60,6 +60,13 @@ def test_head_has_the_headers_and_no_body(pages: TestClient) -> None:
     assert answer.headers["content-length"] == str(len(INDEX))
 
 
+def test_page_that_did_not_change_keeps_its_policy(pages: TestClient) -> None:
+    answer = pages.get("/s/toy/explore", headers={"if-none-match": pages.get("/s/toy/explore").headers["etag"]})
+    assert answer.status_code == 304
+    # Browsers take the headers of this answer for the page that they kept.
+    assert "content-security-policy" not in answer.headers
+
+
 def test_file_of_an_older_build_is_not_found(pages: TestClient) -> None:
     for path in ("/assets/index-Older123.js", "/nope.js", "/nope.css"):
         answer = pages.get(path)

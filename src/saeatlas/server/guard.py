@@ -283,7 +283,9 @@ def _with_headers(send: Send) -> Send:
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             is_page = headers.get("content-type", "").startswith("text/html")
             for name, value in _all_headers(is_page=is_page).items():
-                headers.setdefault(name, value)
+                # Headers of a 304 take the place of those that the browser kept with the page: they are right already.
+                if message["status"] != 304 or name in _HEADERS:
+                    headers.setdefault(name, value)
         await send(message)
 
     return guarded
