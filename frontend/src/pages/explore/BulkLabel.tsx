@@ -2,15 +2,13 @@
 import { postJson, segment } from '../../core/api';
 import { tell } from '../../core/messages';
 import { app } from '../../core/state';
-import type { Category, Label, LabelNew } from '../../core/types';
+import type { Label, LabelNew } from '../../core/types';
 import { plural } from '../../core/numbers';
 import { Dialog } from '../../ui/Dialog';
+import { useCategories } from '../../ui/labels/categories';
 import { LabelForm } from '../../ui/labels/LabelForm';
 import { session } from '../../ui/session';
 import { useApp } from '../../ui/useApp';
-import { useJson } from '../../ui/useJson';
-
-const NONE: Category[] = [];
 
 async function labelSelection(body: LabelNew): Promise<void> {
   const { sae, selection } = app.getState();
@@ -22,9 +20,8 @@ async function labelSelection(body: LabelNew): Promise<void> {
 
 export function BulkLabel({ onClose }: { onClose: () => void }) {
   const selection = useApp((state) => state.selection);
-  const { data } = useJson<{ categories: Category[] } | Category[]>('/labels/categories');
+  const categories = useCategories();
   if (!selection) return null;
-  const categories = Array.isArray(data) ? data : (data?.categories ?? NONE);
   return (
     <Dialog title={`Label ${plural(selection.ids.length, 'feature')}`} onClose={onClose}>
       <p className="muted">

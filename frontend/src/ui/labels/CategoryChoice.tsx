@@ -9,13 +9,20 @@ export function CategoryChoice(props: {
   categories: readonly Category[];
   value: string;
   onChange: (name: string) => void;
+  /** Called to change what categories there are. */
+  onEdit: () => void;
 }) {
-  const { categories, value, onChange } = props;
+  const { categories, value, onChange, onEdit } = props;
   const name = useId();
   const names = categories.map((category) => category.name);
   const others =
     value && !names.includes(value) ? [{ name: value, colour: null, description: null, parent: null }] : [];
-  if (!categories.length && !others.length) return null;
+  const edit = (
+    <button type="button" className={styles.link} onClick={onEdit}>
+      {categories.length ? 'Edit categories' : 'Set up categories'}
+    </button>
+  );
+  if (!categories.length && !others.length) return <div className={styles.wide}>{edit}</div>;
   return (
     <fieldset className={styles.categories}>
       <legend>Category</legend>
@@ -31,6 +38,7 @@ export function CategoryChoice(props: {
           onChoose={() => onChange(category.name)}
         />
       ))}
+      {edit}
     </fieldset>
   );
 }

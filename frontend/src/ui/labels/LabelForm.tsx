@@ -5,6 +5,7 @@ import { useId, useState, type FormEvent, type KeyboardEvent, type RefObject } f
 import type { Category, LabelNew } from '../../core/types';
 import { rememberAuthor, rememberedAuthor } from './author';
 import { CategoryChoice } from './CategoryChoice';
+import { CategoryEditor } from './CategoryEditor';
 import { bodyOf, draftFrom, draftProblems, type LabelDraft } from './labels';
 import type { Label } from '../../core/types';
 import styles from './labels.module.css';
@@ -24,6 +25,7 @@ export function LabelForm({ categories, initial = null, submitText, onSubmit, on
   const [problems, setProblems] = useState<ReturnType<typeof draftProblems>>({});
   const [failure, setFailure] = useState('');
   const [isBusy, setBusy] = useState(false);
+  const [isEditing, setEditing] = useState(false);
   const set = (field: keyof LabelDraft) => (value: string) => setDraft((now) => ({ ...now, [field]: value }));
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
@@ -49,34 +51,49 @@ export function LabelForm({ categories, initial = null, submitText, onSubmit, on
     } else if (event.target instanceof HTMLElement) event.target.blur();
   };
   return (
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Esc leaves the form from any field
-    <form className={styles.form} onSubmit={(event) => void submit(event)} onKeyDown={escape} noValidate>
-      <Field name="Label" value={draft.text} problem={problems.text} onChange={set('text')} inputRef={textRef} isWide />
-      <CategoryChoice categories={categories} value={draft.category} onChange={set('category')} />
-      <Field name="Tags, separated by commas" value={draft.tags} onChange={set('tags')} />
-      <Field
-        name="Confidence, %"
-        value={draft.confidence}
-        problem={problems.confidence}
-        onChange={set('confidence')}
-        isNumber
-      />
-      <Notes value={draft.notes} onChange={set('notes')} />
-      <Field name="By" value={draft.by} problem={problems.by} onChange={set('by')} />
-      <div className={styles.actions}>
-        <button type="submit" className={styles.primary} disabled={isBusy}>
-          {submitText}
-        </button>
-        {onCancel ? (
-          <button type="button" onClick={onCancel}>
-            Cancel
+    <>
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Esc leaves the form from any field */}
+      <form className={styles.form} onSubmit={(event) => void submit(event)} onKeyDown={escape} noValidate>
+        <Field
+          name="Label"
+          value={draft.text}
+          problem={problems.text}
+          onChange={set('text')}
+          inputRef={textRef}
+          isWide
+        />
+        <CategoryChoice
+          categories={categories}
+          value={draft.category}
+          onChange={set('category')}
+          onEdit={() => setEditing(true)}
+        />
+        <Field name="Tags, separated by commas" value={draft.tags} onChange={set('tags')} />
+        <Field
+          name="Confidence, %"
+          value={draft.confidence}
+          problem={problems.confidence}
+          onChange={set('confidence')}
+          isNumber
+        />
+        <Notes value={draft.notes} onChange={set('notes')} />
+        <Field name="By" value={draft.by} problem={problems.by} onChange={set('by')} />
+        <div className={styles.actions}>
+          <button type="submit" className={styles.primary} disabled={isBusy}>
+            {submitText}
           </button>
-        ) : null}
-        <span role="alert" className={styles.problem}>
-          {failure}
-        </span>
-      </div>
-    </form>
+          {onCancel ? (
+            <button type="button" onClick={onCancel}>
+              Cancel
+            </button>
+          ) : null}
+          <span role="alert" className={styles.problem}>
+            {failure}
+          </span>
+        </div>
+      </form>
+      {isEditing ? <CategoryEditor categories={categories} onClose={() => setEditing(false)} /> : null}
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 /** The labels of one feature: what holds now, a form for more, and everything that was ever said. */
 
-import { useCallback, useEffect, useState, type RefObject } from 'react';
+import { useEffect, useState, type RefObject } from 'react';
 
 import { getJson, isAborted, postJson, segment } from '../../core/api';
 import { announce, report } from '../../core/messages';
@@ -138,24 +138,4 @@ function History(props: { path: string; n: number; turn: number; colours: Readon
       ))}
     </details>
   );
-}
-
-/** The user's taxonomy, the same for all features. */
-export function useCategories(): readonly Category[] {
-  const [categories, setCategories] = useState<readonly Category[]>([]);
-  const ask = useCallback(
-    (signal: AbortSignal) => getJson<{ categories: Category[] }>('/labels/categories', {}, signal),
-    [],
-  );
-  useEffect(() => {
-    const asking = new AbortController();
-    ask(asking.signal).then(
-      (answer) => setCategories(answer.categories),
-      (error: unknown) => {
-        if (!isAborted(error)) report(error);
-      },
-    );
-    return () => asking.abort();
-  }, [ask]);
-  return categories;
 }
