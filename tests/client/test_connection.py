@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from saeatlas.client.atlas import connect
@@ -42,13 +45,39 @@ def test_token_of_the_address_is_sent_in_a_header_and_not_in_addresses() -> None
         assert not server.asked("secret")
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8765", "ftp://x", "http://", ""])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8765", "ftp://x", "http://", "", "http://127.0.0.1:x", "http://127.0.0.1:0", "http://[::1", None]
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(InvalidInput, match="http"):
+    with pytest.raises(InvalidInput) as caught:
         connect(url)
+    assert "http://" in caught.value.hint
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'{"status": "ok"}', b"[]"])
+@pytest.mark.parametrize("token", ["a\nb", "\u00e9"])
+def test_what_is_no_token_is_refused(token: str) -> None:
+    with pytest.raises(InvalidInput, match="token"):
+        connect("http://127.0.0.1:9", token)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, math.nan, math.inf, "60", True, None])
+def test_what_is_no_time_to_wait_is_refused(timeout: float) -> None:
+    with pytest.raises(InvalidInput, match="seconds"):
+        connect("http://127.0.0.1:9", timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b'{"status": "ok"}',
+        b"[]",
+        b"[" * 100_000,
+        json.dumps(HEALTH | {"commit": None}).encode(),
+        json.dumps(HEALTH | {"commit": "newest"}).encode(),
+        json.dumps(HEALTH | {"atlas_id": 5}).encode(),
+    ],
+)
 def test_another_program_or_version_is_told_apart(body: bytes) -> None:
     with LocalServer(lambda request: Reply(200, body)) as server, pytest.raises(FormatError) as caught:
         connect(server.url)
@@ -101,6 +130,37 @@ def test_answer_that_is_no_table_is_an_error() -> None:
         connection.table("/api/v1/saes/x/features")
 
 
+def test_no_damaged_table_is_another_error_or_a_part_of_the_table() -> None:
+    table = pa.table({"feature": [1, 2, 3], "value": [1.0, 2.0, 3.0]}).replace_schema_metadata({"saeatlas": "{}"})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        for batch in table.to_batches(max_chunksize=1):
+            writer.write_batch(batch)
+    whole = sink.getvalue().to_pybytes()
+    answers = [whole]
+    connection = with_transport(Connection("http://127.0.0.1:9"), lambda _: httpx.Response(200, content=answers[-1]))
+    assert connection.table("/x").table.num_rows == 3
+    for stop in range(len(whole)):
+        answers.append(whole[:stop])
+        with pytest.raises(FormatError, match="no table"):
+            connection.table("/x")
+    for place in range(len(whole)):
+        answers.append(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with suppress(FormatError):
+            connection.table("/x")
+
+
+def test_member_that_another_version_lacks_is_named() -> None:
+    body = b'{"histograms": [{"column": "x"}]}'
+    connection = with_transport(Connection("http://127.0.0.1:9"), lambda _: httpx.Response(200, content=body))
+    found = connection.get("/x")
+    assert found == json.loads(body)
+    for part in (found, found["histograms"][0]):
+        with pytest.raises(FormatError, match="'edges'") as caught:
+            part["edges"]
+        assert "same version" in caught.value.hint
+
+
 def test_error_of_a_proxy_in_between_is_not_taken_for_an_answer() -> None:
     connection = with_transport(Connection("http://127.0.0.1:9"), lambda _: httpx.Response(502, text="Bad gateway"))
     with pytest.raises(FormatError, match="502"):
@@ -113,6 +173,11 @@ def test_problem_becomes_the_exception_with_kind_hint_and_notes() -> None:
     )
     assert (error.message, error.hint, error.kind) == ("no", "less", "over-budget")
     assert error.__notes__ == ["while reading"]
+
+
+def test_problem_with_members_of_other_types_is_still_an_exception() -> None:
+    error = error_of(404, {"detail": {"a": 1}, "kind": ["x"], "hint": None, "notes": 5})
+    assert (type(error), error.kind, error.hint) == (NotFound, "not-found", "")
 
 
 @pytest.mark.parametrize("name", error_classes())

@@ -23,6 +23,10 @@ _ARROW = "application/vnd.apache.arrow.stream"
 _PROBLEM = "application/problem+json"
 _TRIES = 3
 _WAIT_SECONDS = 0.1
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+"""Last bytes of a whole Arrow stream; without them it may have been cut between two batches."""
+_MOST_SECONDS = 86_400.0
+_SAME_VERSION = "Check the address, and that server and client are of the same version of saeatlas."
 _CONNECT_SECONDS = 5.0
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 
@@ -40,6 +44,13 @@ class Answer:
     """`commit`, `total`, `next`, `basis`, `extra`."""
 
 
+class Members(dict[str, Any]):
+    """An object of an answer, which says so where it lacks a member, as that of a server of another version may."""
+
+    def __missing__(self, name: str) -> object:
+        raise FormatError(f"The answer of the server has no member '{name}'", hint=_SAME_VERSION)
+
+
 class Connection:
     """What sends requests. Safe for threads.
 
@@ -51,8 +62,9 @@ class Connection:
         base, from_url = _split(url)
         self.url = base
         """Address of the server."""
+        _check_seconds(timeout)
         self._httpx = require("httpx", extra="client", to="ask a server")
-        token = token or from_url
+        token = _checked_token(token or from_url)
         self._client: httpx.Client = self._httpx.Client(
             base_url=base,
             timeout=self._httpx.Timeout(timeout, connect=min(_CONNECT_SECONDS, timeout)),
@@ -77,11 +89,11 @@ class Connection:
         found = _json(answer)
         if answer.status_code in {401, 403} and _is_problem(answer):
             raise error_of(answer.status_code, _object(found))
-        if answer.is_error or not isinstance(found, dict) or not {"commit", "atlas_id", "version"} <= found.keys():
+        if answer.is_error or not isinstance(found, dict) or not _is_health(found):
             raise FormatError(
                 f"What answers at {self.url} is no server of saeatlas with the API '{API}' "
                 f"(status {answer.status_code} for {API}/health)",
-                hint="Check the address, and that server and client are of the same version of saeatlas.",
+                hint=_SAME_VERSION,
                 kind="unsupported-format",
             )
         return found
@@ -98,10 +110,16 @@ class Connection:
 
         answer = self._checked(self._get(path, query or {}, _ARROW))
         try:
+            if not answer.content.endswith(_END_OF_STREAM):
+                raise pa.ArrowInvalid("it is cut off, or something else")
             table = pa.ipc.open_stream(pa.py_buffer(answer.content)).read_all()
-            meta = json.loads((table.schema.metadata or {})[b"saeatlas"])
-        except (pa.ArrowInvalid, KeyError, ValueError) as error:
-            raise FormatError(f"The answer of {self.url}{path} is no table of saeatlas: {error}") from error
+            table.validate()
+            meta = _object(json.loads((table.schema.metadata or {})[b"saeatlas"]))
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            raise FormatError(
+                f"The answer of {self.url}{path} is no table of saeatlas: {error or type(error).__name__}",
+                hint=_SAME_VERSION,
+            ) from error
         rest = {name: value for name, value in table.schema.metadata.items() if name != b"saeatlas"}
         return Answer(table.replace_schema_metadata(rest or None), meta)
 
@@ -131,7 +149,9 @@ class Connection:
         found = _json(answer) if _is_problem(answer) else None
         if isinstance(found, dict):
             raise error_of(answer.status_code, found)
-        raise FormatError(f"{self.url} answered {answer.status_code} and not as a server of saeatlas does")
+        raise FormatError(
+            f"{self.url} answered {answer.status_code} and not as a server of saeatlas does", hint=_SAME_VERSION
+        )
 
     def _unreachable(self, error: Exception) -> StorageError:
         what = "did not answer in time" if isinstance(error, self._httpx.TimeoutException) else "cannot be reached"
@@ -149,11 +169,35 @@ def segment(name: str) -> str:
 
 def _split(url: str) -> tuple[str, str | None]:
     """Return the address without query, and the token that `saeatlas serve` may have printed into it."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InvalidInput(f"The address of a server begins with http:// or https://, found: '{url:.200}'")
+    try:
+        parts = urlsplit(url)
+        # Reading the port is what checks it.
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except (AttributeError, TypeError, ValueError):
+        is_address = False
+    if not is_address:
+        raise InvalidInput(
+            f"Not the address of a server: {url!r:.200}", hint="It begins with http:// or https://, as 'serve' says it."
+        )
     token = parse_qs(parts.query).get("token", [None])[0]
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", "")), token
+
+
+def _checked_token(token: str | None) -> str | None:
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise InvalidInput("A token is made of ASCII letters, digits and signs, this one is not")
+    return token
+
+
+def _check_seconds(timeout: object) -> None:
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not is_number or not 0 < timeout <= _MOST_SECONDS:  # type: ignore[operator]  # a number, by the line above
+        raise InvalidInput(f"The seconds to wait for an answer are above 0, up to a day, found: {timeout!r:.60}")
+
+
+def _is_health(found: dict[str, Any]) -> bool:
+    kinds = {"commit": int, "atlas_id": str, "version": str}
+    return all(isinstance(found.get(name), kind) for name, kind in kinds.items())
 
 
 def _params(query: Query) -> dict[str, str]:
@@ -176,12 +220,12 @@ def _is_problem(answer: httpx.Response) -> bool:
 
 def _json(answer: httpx.Response) -> object:
     try:
-        return answer.json()
-    except ValueError:
+        return answer.json(object_hook=Members)
+    except (ValueError, RecursionError):
         return None
 
 
 def _object(found: object) -> dict[str, Any]:
     if not isinstance(found, dict):
-        raise FormatError("The answer of the server is no JSON object")
+        raise FormatError("The answer of the server is no JSON object", hint=_SAME_VERSION)
     return found

@@ -69,11 +69,12 @@ def error_of(status: int, problem: dict[str, Any]) -> SaeatlasError:
     cls = _BY_KIND.get(kind) or _BY_STATUS.get(status) or (InternalError if status >= 500 else InvalidInput)
     error = cls(
         str(problem.get("detail") or f"The server answered {status}"),
-        hint=str(problem.get("hint", "")),
+        hint=str(problem.get("hint") or ""),
         kind=kind if kind in KINDS else "",
     )
     if kind and kind not in KINDS:
         error.add_note(f"Kind of the server: {kind}")
-    for note in problem.get("notes") or ():
+    notes = problem.get("notes")
+    for note in notes if isinstance(notes, list) else ():
         error.add_note(str(note))
     return error
