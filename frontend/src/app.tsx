@@ -4,6 +4,7 @@ import { Route, Switch, useLocation } from 'wouter';
 import { report } from './core/messages';
 import { patch } from './core/state';
 import { saeOf } from './core/url';
+import { Boundary } from './ui/Boundary';
 import { Failure } from './ui/Failure';
 import { session } from './ui/session';
 import { Shell } from './ui/shell/Shell';
@@ -56,26 +57,35 @@ function Unknown() {
 }
 
 export function App() {
+  const [path] = useLocation();
   return (
     <Shell>
-      <Suspense fallback={<p className="page-wait">Loading …</p>}>
-        <Switch>
-          <Route path="/" component={Home} />
-          <Route path="/c/:corpus/d/:document" component={Document} />
-          <Route path="/s/:sae/*?">
-            <SaeScope>
-              <Switch>
-                <Route path="/s/:sae/explore" component={Explore} />
-                <Route path="/s/:sae/map" component={MapPage} />
-                <Route path="/s/:sae/f/:id" component={Feature} />
-                <Route path="/s/:sae/pair/:a/:b" component={Pair} />
-                <Route component={Unknown} />
-              </Switch>
-            </SaeScope>
-          </Route>
-          <Route component={Unknown} />
-        </Switch>
-      </Suspense>
+      <Boundary of={path} isPage>
+        <Routes />
+      </Boundary>
     </Shell>
+  );
+}
+
+function Routes() {
+  return (
+    <Suspense fallback={<p className="page-wait">Loading …</p>}>
+      <Switch>
+        <Route path="/" component={Home} />
+        <Route path="/c/:corpus/d/:document" component={Document} />
+        <Route path="/s/:sae/*?">
+          <SaeScope>
+            <Switch>
+              <Route path="/s/:sae/explore" component={Explore} />
+              <Route path="/s/:sae/map" component={MapPage} />
+              <Route path="/s/:sae/f/:id" component={Feature} />
+              <Route path="/s/:sae/pair/:a/:b" component={Pair} />
+              <Route component={Unknown} />
+            </Switch>
+          </SaeScope>
+        </Route>
+        <Route component={Unknown} />
+      </Switch>
+    </Suspense>
   );
 }

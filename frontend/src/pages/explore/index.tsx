@@ -4,6 +4,7 @@ import { count } from '../../core/numbers';
 import { patch } from '../../core/state';
 import { FilterRail } from '../../ui/filters/FilterRail';
 import { Chips } from '../../ui/filters/Chips';
+import { Boundary } from '../../ui/Boundary';
 import { useReady } from '../../ui/ready';
 import { Split } from '../../ui/Split';
 import { FeatureTable } from '../../ui/table/FeatureTable';
@@ -156,9 +157,11 @@ export default function Explore() {
           )}
         </div>
         {focus === null ? null : (
-          <Suspense fallback={null}>
-            <Drawer />
-          </Suspense>
+          <Boundary of={focus}>
+            <Suspense fallback={null}>
+              <Drawer />
+            </Suspense>
+          </Boundary>
         )}
       </div>
       {dialog === 'columns' ? <ColumnChooser onClose={() => setDialog(null)} /> : null}

@@ -3,6 +3,7 @@ import { lazy, Suspense, useEffect, useState } from 'react';
 import { count } from '../../core/numbers';
 import { Chips } from '../../ui/filters/Chips';
 import { FilterRail } from '../../ui/filters/FilterRail';
+import { Boundary } from '../../ui/Boundary';
 import { useReady } from '../../ui/ready';
 import { useApp } from '../../ui/useApp';
 import { MapPane } from './MapPane';
@@ -60,9 +61,11 @@ export default function MapPage() {
           <MapPane sae={sae} onReady={onReady} />
         </div>
         {focus === null ? null : (
-          <Suspense fallback={null}>
-            <Drawer />
-          </Suspense>
+          <Boundary of={focus}>
+            <Suspense fallback={null}>
+              <Drawer />
+            </Suspense>
+          </Boundary>
         )}
       </div>
       <Suspense fallback={null}>{isLabelling ? <BulkLabel onClose={() => setLabelling(false)} /> : null}</Suspense>
