@@ -26,6 +26,7 @@ __all__ = [
     "name_list",
     "predicates_of",
     "read_where",
+    "whole_number",
 ]
 
 _MOST_NAMES = 500
@@ -109,13 +110,15 @@ def name_list(text: str) -> tuple[str, ...]:
 
 def id_list(text: str) -> tuple[int, ...]:
     """Read ids of features with commas between them."""
-    words = [word.strip() for word in text.split(",")]
-    for word in words:
-        if not (word.isascii() and word.isdecimal() and len(word) <= 16 and int(word) <= MAX_ID):
-            raise InvalidInput(
-                f"A feature id is a whole number from 0, found: '{word:.50}'", hint="Write them as 1,2,3."
-            )
-    return tuple(int(word) for word in words)
+    return tuple(whole_number(word, "A feature id", hint="Write them as 1,2,3.") for word in text.split(","))
+
+
+def whole_number(text: str, what: str, *, hint: str = "") -> int:
+    """Read a whole number from 0 that every reader of JSON takes as it is."""
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 16 and int(digits) <= MAX_ID):
+        raise InvalidInput(f"{what} is a whole number from 0, found: '{digits:.50}'", hint=hint)
+    return int(digits)
 
 
 def labels_position(sae: SAE, names: Iterable[str], predicates: Sequence[Predicate | AnyOf]) -> int | None:

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from saeatlas.atlas.feature import Feature
 from saeatlas.errors import InvalidInput
 from saeatlas.server.live import MAX_ID, FeatureNow
-from saeatlas.server.models.paging import PAGE, page_of
+from saeatlas.server.models.paging import page_of, stretch_of
 from saeatlas.server.models.tables import feature_meta
-from saeatlas.server.respond import Table, as_arrow, table, tabular, unchanged
+from saeatlas.server.respond import Table, table, tabular, unchanged
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,14 +49,12 @@ def activations(  # noqa: PLR0913  # one for each parameter of the query
         raise InvalidInput(f"Rows {low} to {high} do not lie within the {sae.n_rows:,} rows")
     rows, values = feature.arrays(listed=listed)
     first, last = np.searchsorted(rows, [low, high]).tolist()
-    begin = first if after is None else max(first, int(np.searchsorted(rows, after, "right")))
-    n = PAGE if limit is None and not as_arrow(request) else limit
-    end = last if n is None else min(last, begin + n)
-    following = int(rows[end - 1]) if begin < end < last else None
+    rows, values = rows[first:last], values[first:last]
+    page = stretch_of(request, rows, limit, after)
     return table(
         request,
-        _lines(feature, rows[begin:end], values[begin:end]),
-        feature_meta(feature, total=last - first, following=following),
+        _lines(feature, rows[page.start : page.stop], values[page.start : page.stop]),
+        feature_meta(feature, total=last - first, following=page.following),
     )
 
 

@@ -15,8 +15,9 @@ from saeatlas.errors import InvalidInput
 from saeatlas.server.live import MAX_ID, AtlasNow, CorpusNow
 from saeatlas.server.models.documents import CorpusInfo, CorpusList, DocumentEntries, DocumentFeature, DocumentView
 from saeatlas.server.models.names import FeatureNames
-from saeatlas.server.models.paging import PAGE, Page, page_of
-from saeatlas.server.respond import Basis, Meta, Table, as_arrow, record, table, tabular, unchanged
+from saeatlas.server.models.paging import Page, page_of, stretch_of
+from saeatlas.server.respond import Basis, Meta, Table, record, table, tabular, unchanged
+from saeatlas.server.where import whole_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,7 +94,7 @@ def document(  # noqa: PLR0913  # one for each parameter of the query
     top: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Of each row only so many, strongest.")] = None,
 ) -> Response:
     """Show a document, or a span of it, and what every feature of an SAE does on each token."""
-    which = document if by == "id" else _whole_number(document, "The index of a document")
+    which = document if by == "id" else whole_number(document, "The index of a document")
     if stop is None:
         stop = max(start, min(corpus.rows_of(which).size, start + _MOST_ROWS))
     elif stop - start > _MOST_ROWS:
@@ -146,12 +147,9 @@ def _ran_on(sae: SAE, corpus: Corpus) -> bool:
 
 def _page(request: Request, corpus: Corpus, columns: list[str] | None, limit: int | None, after: int | None) -> Page:
     """Read one page of the documents, whose places are their indices."""
-    n = corpus.n_documents
-    start = min(n, 0 if after is None else after + 1)
-    most = PAGE if limit is None and not as_arrow(request) else limit
-    stop = n if most is None else min(n, start + most)
-    lines = corpus.documents.table(columns, start, stop)
-    return Page(lines, n, str(stop - 1) if start < stop < n else None)
+    found = stretch_of(request, range(corpus.n_documents), limit, after)
+    lines = corpus.documents.table(columns, found.start, found.stop)
+    return Page(lines, corpus.n_documents, found.following)
 
 
 def _containing(corpus: Corpus, text: str, columns: list[str] | None) -> pa.Table:
@@ -199,14 +197,7 @@ def _active(sae: SAE, corpus: Corpus, view: View, chosen: tuple[str | None, int 
 
 
 def _ids(text: str) -> list[int]:
-    found = [_whole_number(one, "A feature id") for one in text.split(",") if one.strip()]
+    found = [whole_number(one, "A feature id") for one in text.split(",") if one.strip()]
     if len(found) > _MOST_FEATURES:
         raise InvalidInput(f"One answer shows {_MOST_FEATURES:,} features at most, asked for: {len(found):,}")
     return found
-
-
-def _whole_number(text: str, what: str) -> int:
-    stripped = text.strip()
-    if not (stripped.isascii() and stripped.isdecimal() and len(stripped) < 17):
-        raise InvalidInput(f"{what} is a whole number from 0, found: '{text:.100}'")
-    return int(stripped)
