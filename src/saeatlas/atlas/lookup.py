@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from saeatlas.atlas.characteristic_tokens import has_token_strings, token_lists
 from saeatlas.atlas.clusterings import Cluster, clusterings_of, clusters_of
 from saeatlas.atlas.explanations import explanation_sets, first_texts
-from saeatlas.atlas.tables import analyses_of, grouped_table, lines_of, state_of
+from saeatlas.atlas.feature_columns import feature_analyses
+from saeatlas.atlas.tables import grouped_table, lines_of
 from saeatlas.format.grouped_table import GroupedTable
 
 if TYPE_CHECKING:
@@ -117,13 +118,11 @@ class FeatureLookup:
         import pyarrow as pa
 
         found = {}
-        for analysis in analyses_of(self._sae):
-            axis = self._sae.atlas.manifest(f"sae/{self._sae.name}/{analysis}").attributes.get("axis")
-            if axis == "feature" and state_of(self._sae, analysis).is_current:
-                schema = grouped_table(self._sae, analysis).schema
-                found[analysis] = [
-                    field.name for field in schema if field.name != "feature" and not pa.types.is_nested(field.type)
-                ]
+        for analysis in feature_analyses(self._sae):
+            schema = grouped_table(self._sae, analysis).schema
+            found[analysis] = [
+                field.name for field in schema if field.name != "feature" and not pa.types.is_nested(field.type)
+            ]
         return found
 
     @cached_property
