@@ -27,7 +27,7 @@ from saeatlas.testing.make_atlas import make_atlas
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20).filter(str.strip)
 lines = texts | st.sampled_from(
-    ["=1+1", "'=1", "''@x", "-5", "+x", "@a", "\t=x", "a,b", 'say "x"', "two\nlines", "'tis"]
+    ["=1+1", "'=1", "''@x", "-5", "+x", "@a", "\t=x", "\n=x", "＝1", "'＋1", "a,b", 'say "x"', "two\nlines", "'tis"]
 )
 
 
@@ -141,13 +141,13 @@ FIRST, SECOND = new_atlas(), new_atlas()
 
 
 def test_no_cell_begins_as_a_formula(atlas: sa.Atlas, tmp_path: Path) -> None:
-    for feature, text in enumerate(["=1", "+1", "-1", "@x", "'=1", "fine"]):
+    for feature, text in enumerate(["=1", "+1", "-1", "@x", "'=1", "fine", "\n=1", "＝1"]):
         sa.label(atlas.sae().feature(feature), text, by="=cmd()", category="@c", notes="-n")
     export_labels([atlas.sae()], tmp_path / "a.csv")
-    lines = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
-    cells = [cell for line in csv.reader(lines) for cell in line]
-    assert len(cells) == 7 * 12
-    assert not [cell for cell in cells if cell[:1] in {"=", "+", "-", "@", "\t", "\r"}]
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        cells = [cell for line in csv.reader(file) for cell in line]
+    assert len(cells) == 9 * 12
+    assert not [cell for cell in cells if cell[:1] in {"=", "+", "-", "@", "\t", "\r", "\n", *"＝＋－＠"}]
 
 
 # Again and again

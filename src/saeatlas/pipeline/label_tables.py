@@ -14,8 +14,8 @@ from saeatlas.pipeline.label_statement import MEMBERS, LabelFile, feature_id, ob
 
 __all__ = ["FORMULA", "read_csv", "read_tsv"]
 
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""Beginning of a cell that a spreadsheet would compute; we write one "'" before it, and take one away again."""
+FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""Beginning of a cell that a spreadsheet would compute, by full-width signs too; we write one "'", and take it away."""
 
 
 def read_csv(text: str, found: LabelFile) -> None:
