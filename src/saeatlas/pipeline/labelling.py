@@ -184,11 +184,17 @@ def identity_record(sae: SAE) -> Record | None:
 def _features_of(what: Feature | SAE, features: Iterable[int] | None) -> tuple[SAE, tuple[int, ...]]:
     """Return the SAE, and the ids in ascending order, each once and each a feature of it."""
     from saeatlas.atlas.feature import Feature
+    from saeatlas.atlas.sae import SAE
 
     if isinstance(what, Feature):
         if features is not None:
             raise InvalidInput("A feature is named twice", hint="Give the SAE together with 'features'.")
         return what.sae, (what.id,)
+    if not isinstance(what, SAE):
+        raise InvalidInput(
+            f"Not a feature or an SAE of an atlas that is opened here: {type(what).__name__}",
+            hint="Behind a server it is sae.label(features, text, by=…).",
+        )
     if features is None:
         raise InvalidInput("No feature is named", hint="Give a feature, or an SAE and 'features'.")
     given = list(features)
