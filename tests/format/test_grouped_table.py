@@ -70,3 +70,17 @@ def test_a_table_without_features_or_that_is_no_table_says_so(tmp_path: Path) ->
     (tmp_path / "artifacts" / "t" / "data.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(FormatError):
         GroupedTable(store, "artifacts/t", "data", KeptGroups()).lines(0)
+
+
+def test_damage_and_loss_after_the_first_look_say_so(tmp_path: Path) -> None:
+    store = written(tmp_path, random_table())
+    file = tmp_path / "artifacts" / "t" / "data.parquet"
+    table = GroupedTable(store, "artifacts/t", "data", KeptGroups())
+    whole = table.schema and file.read_bytes()
+    file.write_bytes(whole[:4] + b"\x7f" * (len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    for again in (table, GroupedTable(store, "artifacts/t", "data", KeptGroups())):
+        with pytest.raises(FormatError, match="cannot be read as Parquet"):
+            again.lines(3)
+    file.unlink()
+    with pytest.raises(FormatError, match="'artifacts/t' is there no more"):
+        table.lines(3)

@@ -63,8 +63,15 @@ def test_table_is_scanned(store: Store) -> None:
 
 
 def test_scan_of_an_unknown_table_is_not_found(store: Store) -> None:
+    publish(store)
     with pytest.raises(NotFound):
         scan_table(store, PREFIX, "other")
+
+
+def test_table_of_an_artifact_that_was_taken_away_is_damage(store: Store) -> None:
+    for read in (read_table, scan_table):
+        with pytest.raises(FormatError, match="'artifacts/a/x' is there no more"):
+            read(store, PREFIX)
 
 
 def test_artifact_may_hold_other_tables(store: Store) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from saeatlas.analyses.stats import Stats
+from saeatlas.pipeline.build import build
 from saeatlas.testing.make_atlas import make_atlas
 
 TOKEN = "correct-horse-battery"
@@ -123,6 +125,13 @@ def test_cookies_of_other_programs_on_this_machine_do_not_hide_the_own(guarded: 
         assert guarded.get(SAES, headers=[(b"cookie", cookies.encode())]).status_code == 200
 
 
+def test_scheme_of_a_token_is_read_in_any_case_and_must_be_there(guarded: TestClient) -> None:
+    guarded.cookies.clear()
+    shown = {scheme: guarded.get(SAES, headers={"authorization": f"{scheme}{TOKEN}"}) for scheme in ("bearer ", "")}
+    assert shown["bearer "].status_code == 200
+    assert refused(shown[""]) == (401, "unauthorized")
+
+
 def test_token_in_the_address_of_data_is_none(guarded: TestClient) -> None:
     guarded.cookies.clear()
     assert refused(guarded.get(f"{SAES}?token={TOKEN}")) == (401, "unauthorized")
@@ -166,6 +175,7 @@ def test_address_above_the_limit_is_refused(client: TestClient) -> None:
 def test_body_that_another_site_could_send_without_asking_is_refused(client: TestClient, media: str) -> None:
     answer = client.post(GROUPS, content=b'{"metric": "stats.max"}', headers={"content-type": media})
     assert refused(answer) == (415, "unsupported-media-type")
+    assert "content-type: application/json" in answer.json()["hint"]
 
 
 def test_answer_above_the_limit_is_refused(connect: Any) -> None:
@@ -254,4 +264,36 @@ def test_server_whose_atlas_is_gone_is_not_healthy(
     assert client.get("/health").status_code == 200
     (tmp_path / "a.atlas/commits").rename(tmp_path / "elsewhere")
     monkeypatch.setattr(live, "_LIST_SECONDS", -1.0)
-    assert refused(client.get("/health")) == (503, "storage-error")
+    for path in ("/health", SAES, "/health"):
+        assert refused(client.get(path)) == (503, "storage-error")
+    (tmp_path / "elsewhere").rename(tmp_path / "a.atlas/commits")
+    assert client.get("/health").status_code == 200
+
+
+def test_commit_that_was_removed_beneath_its_readers_is_not_found(tmp_path: Any, connect: Any) -> None:
+    made = make_atlas(tmp_path / "a.atlas")
+    client = connect(made.url)
+    pinned = f"/api/v1/@{made.commit.number}/saes"
+    build(made, Stats())
+    assert [client.get(pinned).status_code, client.get("/health").json()["commit"]] == [200, made.commit.number + 1]
+    for file in (tmp_path / "a.atlas/commits").iterdir():
+        if int(file.stem) == made.commit.number:
+            file.unlink()
+    assert refused(client.get(pinned)) == (404, "not-found")
+
+
+@pytest.mark.parametrize("damage", ["halved", "overwritten"])
+def test_damaged_table_is_no_bug_of_the_program(tmp_path: Any, connect: Any, damage: str) -> None:
+    build(make_atlas(tmp_path / "a.atlas"), Stats())
+    for file in (tmp_path / "a.atlas/artifacts").rglob("*.parquet"):
+        whole = file.read_bytes()
+        half = len(whole) // 2
+        file.write_bytes(whole[:half] if damage == "halved" else whole[:4] + b"\x7f" * half + whole[4 + half :])
+    client = connect(str(tmp_path / "a.atlas"))
+    for path in (
+        "saes/toy/features",
+        "saes/toy/features/1",
+        "corpora/reviews/documents",
+        "saes/toy/histograms?columns=stats.max",
+    ):
+        assert refused(client.get(f"/api/v1/{path}")) == (500, "corrupt-artifact"), path

@@ -96,8 +96,10 @@ def read_labels(sae: SAE) -> pl.DataFrame | None:
 
 def _types(sae: SAE) -> dict[str, pl.DataType]:
     from saeatlas.atlas.feature_table import analysis_frame
+    from saeatlas.format.table import scanning
 
-    return _without_feature(analysis_frame(sae))
+    with scanning(f"sae/{sae.name}"):
+        return _without_feature(analysis_frame(sae))
 
 
 def _without_feature(frame: pl.DataFrame | pl.LazyFrame) -> dict[str, pl.DataType]:
@@ -116,7 +118,7 @@ def _read(sae: SAE, analysis: str, names: Iterable[str]) -> list[pl.Series]:
     """Read those of the columns that belong to an analysis."""
     import polars as pl
 
-    from saeatlas.format.table import scan_table
+    from saeatlas.format.table import scan_table, scanning
 
     own = [name for name in names if name.rpartition(".")[0] == analysis]
     if analysis == LABELS:
@@ -128,9 +130,11 @@ def _read(sae: SAE, analysis: str, names: Iterable[str]) -> list[pl.Series]:
     elif analysis == TOKENS:
         table = token_strings(sae).select("feature", *own).collect()
     else:
-        lines = scan_table(sae.atlas.store, sae.atlas.entries[f"sae/{sae.name}/{analysis}"].path, "data")
+        path = sae.atlas.entries[f"sae/{sae.name}/{analysis}"].path
         columns = (pl.col(name.rpartition(".")[2]).alias(name) for name in own)
-        table = lines.select(pl.col("feature").cast(pl.Int64), *columns).collect()
+        with scanning(f"{path}/data.parquet"):
+            lines = scan_table(sae.atlas.store, path, "data")
+            table = lines.select(pl.col("feature").cast(pl.Int64), *columns).collect()
     features = table["feature"].to_numpy()
     if not (features.size == sae.n_features and (features == np.arange(sae.n_features)).all()):
         every = pl.DataFrame([pl.Series("feature", np.arange(sae.n_features))])

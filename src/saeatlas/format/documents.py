@@ -353,7 +353,7 @@ class DocumentsReader:
 
         With `start` and `stop` only those documents; then only their part of the file is read.
         """
-        from saeatlas.format.table import read_table, scan_table
+        from saeatlas.format.table import read_table, scan_table, scanning
 
         known = ["document", "id", "n_rows", *self.attributes["metadata_columns"]]
         unknown = [name for name in columns or () if name not in known]
@@ -367,7 +367,9 @@ class DocumentsReader:
         low = start or 0
         high = self.n_documents if stop is None else max(low, stop)
         lines = scan_table(self._store, self._prefix).slice(low, high - low).select(wanted or known)
-        return lines.collect().to_arrow(compat_level=pl.CompatLevel.oldest())
+        with scanning(f"{self._prefix}/data.parquet"):
+            found = lines.collect()
+        return found.to_arrow(compat_level=pl.CompatLevel.oldest())
 
     @cached_property
     def runs(self) -> Runs:

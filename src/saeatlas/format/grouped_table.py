@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from saeatlas.errors import FormatError, NotFound
-from saeatlas.format.table import find_table
+from saeatlas.errors import NotFound
+from saeatlas.format.table import find_table, unreadable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -113,13 +113,18 @@ class GroupedTable:
     def _group(
         self, group: int, columns: tuple[str, ...] | None, below: tuple[str, int] | None
     ) -> tuple[pa.Table, npt.NDArray[Any]]:
+        import pyarrow as pa
+
         key = (self._prefix, self._name, group, columns, below)
         kept: tuple[pa.Table, npt.NDArray[Any]] | None = self._kept.get(key)
         if kept is not None:
             return kept
         # A reader of its own for each read: one reader must not be used by two threads.
-        with self._open(self._metadata) as file:
-            table = file.read_row_group(group, columns=None if columns is None else list(columns))
+        try:
+            with self._open(self._metadata) as file:
+                table = file.read_row_group(group, columns=None if columns is None else list(columns))
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable(f"{self._prefix}/{self._name}", error) from error
         if below is not None:
             import pyarrow.compute as pc
 
@@ -138,11 +143,7 @@ class GroupedTable:
             with self._open(None) as file:
                 found = file.metadata
         except (pa.ArrowException, OSError) as error:
-            raise FormatError(
-                f"'{self._prefix}/{self._name}' cannot be read as Parquet: {error}",
-                hint="Run 'saeatlas verify --deep' to see what else is damaged.",
-                kind="corrupt-artifact",
-            ) from error
+            raise unreadable(f"{self._prefix}/{self._name}", error) from error
         if "feature" not in found.schema.names:
             raise NotFound(f"The table '{self._name}' in '{self._prefix}' has no lines of features")
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["ROW_GROUP", "find_table", "fit", "read_table", "scan_table", "write_batches", "write_table"]
+__all__ = [
+    "ROW_GROUP",
+    "find_table",
+    "fit",
+    "read_table",
+    "scan_table",
+    "scanning",
+    "unreadable",
+    "write_batches",
+    "write_table",
+]
 
 ROW_GROUP = 8_192
 """Rows of a Parquet row group: what is read and decoded to find the lines of one feature. Groups of 65,536 make files
@@ -101,11 +112,7 @@ def read_table(store: Store, prefix: str, name: str = "data", columns: Sequence[
                 raise NotFound(f"The table '{key}' has no column '{unknown[0]}'", hint=f"Columns: {', '.join(names)}")
             table = file.read(columns=None if columns is None else list(columns))
     except (pa.ArrowException, OSError) as error:
-        raise FormatError(
-            f"'{key}' cannot be read as Parquet: {error}",
-            hint="Run 'saeatlas verify --deep' to see what else is damaged.",
-            kind="corrupt-artifact",
-        ) from error
+        raise unreadable(key, error) from error
     return table if columns is None else table.select(list(columns))
 
 
@@ -121,13 +128,43 @@ def scan_table(store: Store, prefix: str, name: str = "data") -> pl.LazyFrame:
     return pl.scan_parquet(path, glob=False)
 
 
+@contextmanager
+def scanning(key: str) -> Iterator[None]:
+    """Raise `unreadable` where a scan of a table meets damage: that is when it is collected."""
+    import polars as pl
+
+    try:
+        yield
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise unreadable(key, error) from error
+
+
+def unreadable(key: str, error: Exception) -> FormatError:
+    """Return the error for a file that is no table, or a damaged one."""
+    return FormatError(
+        f"'{key}' cannot be read as Parquet: {error}",
+        hint="Run 'saeatlas verify --deep' to see what else is damaged.",
+        kind="corrupt-artifact",
+    )
+
+
 def find_table(store: Store, prefix: str, name: str) -> tuple[str, Path | None]:
-    """Return the key of a table, and its file where it is one; `NotFound` lists the tables that there are."""
+    """Return the key of a table, and its file where it is one; `NotFound` lists the tables that there are.
+
+    Raises `FormatError`, kind corrupt-artifact, when nothing is there: a commit lists it, and it was taken away.
+    """
     key = join_key(prefix, f"{name}.parquet")
     try:
         return key, store.open(key).path
     except NotFound as error:
-        tables = [child.removesuffix(".parquet") for child in store.children(prefix) if child.endswith(".parquet")]
+        children = store.children(prefix)
+        if not children:
+            raise FormatError(
+                f"'{prefix}' is there no more",
+                hint="Run 'saeatlas verify' to see what else is missing; building again makes what can be made again.",
+                kind="corrupt-artifact",
+            ) from error
+        tables = [child.removesuffix(".parquet") for child in children if child.endswith(".parquet")]
         hint = f"Tables: {', '.join(tables) or 'none'}"
         raise NotFound(f"No table '{name}' in '{prefix}'", hint=hint) from error
 

@@ -132,7 +132,8 @@ class Guard:
     def _token_refusal(self, scope: Scope, headers: Headers) -> _Refusal | None:
         if not self.settings.token or scope["path"] in _OPEN_TO_ALL:
             return None
-        given = [headers.get("authorization", "").removeprefix("Bearer ").strip(), self._cookie(scope)]
+        scheme, _, shown = headers.get("authorization", "").partition(" ")
+        given = [shown.strip() if scheme.lower() == "bearer" else "", self._cookie(scope)]
         if _is_page(scope):
             given.append(_query_token(scope))
         if any(self._is_token(one) for one in given):

@@ -52,6 +52,9 @@ class Live:
         if commit is None or commit == newest.commit.number:
             return newest
         with self._lock:
+            if commit in self._kept and not self.store.exists(commit_key(commit)):
+                # Removed by 'saeatlas gc': half of its answers would be what was read before, half errors.
+                del self._kept[commit]
             if commit not in self._kept:
                 self._keep(Atlas(self.store, load_commit(self.store, commit)))
             self._kept.move_to_end(commit)
@@ -65,13 +68,13 @@ class Live:
         if not is_due and not self.store.exists(commit_key(newest.commit.number + 1)):
             return newest
         with self._lock:
-            self._listed_at = now
             found = head(self.store)
             if found.number < self._newest.commit.number:
                 raise StorageError(
-                    f"The atlas at '{self.store.url}' has lost its commits, or is there no more",
+                    f"Commits are there no more in '{self.store.url}'",
                     hint="Put it back, or start the server on another.",
                 )
+            self._listed_at = now
             if found.number > self._newest.commit.number:
                 self._keep(self._newest)
                 fresh = Atlas(self.store, found)

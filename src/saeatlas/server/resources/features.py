@@ -51,17 +51,19 @@ class FeatureParams(BaseModel):
 def features(request: Request, sae: SaeNow, params: Annotated[FeatureParams, Query()]) -> Response:
     """List features with columns of the current analyses: those that fit, in the order asked for."""
     default = None if as_arrow(request) else _JSON_LINES
+    named = name_list(params.columns)
     with asked():
         query = FeatureQuery(
             predicates=read_where(params.where),
             ids=_ids(sae, params.ids),
             sort=params.sort,
             is_descending=params.descending,
-            columns=name_list(params.columns) or _single_values(sae),
+            columns=named or _single_values(sae),
             limit=default if params.limit is None else params.limit,
             after=params.after,
         )
-        position = labels_position(sae, [*query.columns, query.sort], query.predicates)
+        # Without names, the first label brings columns.
+        position = labels_position(sae, [*named, query.sort], query.predicates) if named else sae.labels.position
         if (done := unchanged(request, position)) is not None:
             return done
         page = feature_page(sae, query)
