@@ -39,6 +39,8 @@ function isTyping(target: EventTarget | null): boolean {
     target.closest('input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable=true]')
   )
     return true;
+  // A dialog keeps the keys even when what had the focus in it is gone.
+  if (target === document.body && document.querySelector('dialog[open]')) return true;
   return target.closest('dialog[open], [role=menu], [role=listbox]') !== null;
 }
 

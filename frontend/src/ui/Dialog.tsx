@@ -30,6 +30,8 @@ export function Dialog({ title, onClose, children, foot }: DialogProps) {
       aria-labelledby={id}
       onClick={(event) => event.target === box.current && onClose()}
       onCancel={(event) => {
+        // That of a dialog over this one comes here too.
+        if (event.target !== event.currentTarget) return;
         event.preventDefault();
         onClose();
       }}

@@ -1,5 +1,5 @@
 /** The user's categories: one line for each, to be coloured, described, put below another one or removed; and a new one. */
-import { useId, useState, type FormEvent } from 'react';
+import { useId, useState, type FormEvent, type MouseEvent } from 'react';
 
 import { announce } from '../../core/messages';
 import type { Category } from '../../core/types';
@@ -11,6 +11,8 @@ import styles from './labels.module.css';
 const NO_COLOUR = '#808080';
 
 type Draft = Required<Omit<CategoryChange, 'action'>>;
+
+const EMPTY: Draft = { name: '', colour: null, description: null, parent: null };
 
 function useChange() {
   const [problem, setProblem] = useState('');
@@ -37,7 +39,7 @@ export function CategoryEditor({ categories, onClose }: { categories: readonly C
     <Dialog title="Categories" onClose={onClose}>
       <div className={styles.taxonomy}>
         <p className="muted">All SAEs of the atlas share them. A label keeps the name of a category that is removed.</p>
-        <Added key={categories.length} categories={categories} />
+        <Added categories={categories} />
         {categories.map((category) => (
           <Line key={category.name} category={category} categories={categories} />
         ))}
@@ -47,18 +49,18 @@ export function CategoryEditor({ categories, onClose }: { categories: readonly C
 }
 
 function Added({ categories }: { categories: readonly Category[] }) {
-  const empty: Draft = { name: '', colour: freeColour(categories), description: null, parent: null };
-  const [draft, setDraft] = useState(empty);
+  const [chosen, setDraft] = useState(EMPTY);
   const { problem, isBusy, change } = useChange();
+  const draft = { ...chosen, colour: chosen.colour ?? freeColour(categories) };
   const name = draft.name.trim();
   const isThere = categories.some((each) => each.name === name);
-  const submit = (event: FormEvent): void => {
+  const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
-    if (!name || isThere) return;
-    void change({ ...draft, name, action: 'set' }, `Category ${name} is set up`);
+    if (!name || isThere || isBusy) return;
+    if (await change({ ...draft, name, action: 'set' }, `Category ${name} is set up`)) setDraft(EMPTY);
   };
   return (
-    <form className={styles.category} onSubmit={submit} aria-label="A new category">
+    <form className={styles.category} onSubmit={(event) => void submit(event)} aria-label="A new category">
       <input
         type="text"
         dir="auto"
@@ -66,11 +68,11 @@ function Added({ categories }: { categories: readonly Category[] }) {
         aria-label="Name of the new category"
         maxLength={100}
         value={draft.name}
-        onChange={(event) => setDraft({ ...draft, name: event.target.value })}
+        onChange={(event) => setDraft({ ...chosen, name: event.target.value })}
       />
       <Facts draft={draft} parents={categories.map((each) => each.name)} onChange={setDraft} />
       <span className={styles.categoryTools}>
-        <button type="submit" className="primary" disabled={isBusy || !name || isThere}>
+        <button type="submit" className="primary">
           Add
         </button>
       </span>
@@ -87,11 +89,12 @@ function Line({ category, categories }: { category: Category; categories: readon
   const isChanged = draft.colour !== colour || draft.description !== description || draft.parent !== parent;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    if (isChanged) void change({ ...draft, action: 'set' }, `Category ${name} is changed`);
+    if (isChanged && !isBusy) void change({ ...draft, action: 'set' }, `Category ${name} is changed`);
   };
-  const drop = (): void => {
-    if (isAsked) void change({ name, action: 'drop' }, `Category ${name} is removed`);
-    else setAsked(true);
+  const drop = async (event: MouseEvent): Promise<void> => {
+    const first = event.currentTarget.closest('dialog')?.querySelector('input');
+    if (!isAsked) setAsked(true);
+    else if (await change({ name, action: 'drop' }, `Category ${name} is removed`)) first?.focus();
   };
   return (
     <form className={styles.category} onSubmit={submit} aria-label={`Category ${name}`}>
@@ -100,10 +103,10 @@ function Line({ category, categories }: { category: Category; categories: readon
       </b>
       <Facts draft={draft} parents={possibleParents(categories, name)} onChange={setDraft} />
       <span className={styles.categoryTools}>
-        <button type="submit" disabled={isBusy || !isChanged}>
+        <button type="submit" className={isChanged ? 'primary' : undefined}>
           Save
         </button>
-        <button type="button" disabled={isBusy} onClick={drop} onBlur={() => setAsked(false)}>
+        <button type="button" onClick={(event) => void drop(event)} onBlur={() => setAsked(false)}>
           {isAsked ? 'Remove it?' : 'Remove'}
         </button>
       </span>

@@ -11,8 +11,8 @@ export interface Width {
 const SAMPLE = 512;
 const LETTER = 7.2;
 const PADDING = 18;
-const NUMBER: Width = { least: 88, most: 132 };
-const TEXT = { least: 120, usual: 220, most: 900 };
+const NUMBER: Width = { least: 88, most: 112 };
+const TEXT = { least: 120, usual: 240, most: 900 };
 
 const known = new WeakMap<Column, Width>();
 

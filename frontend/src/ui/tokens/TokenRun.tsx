@@ -13,9 +13,8 @@ import {
 } from 'react';
 
 import { number } from '../../core/numbers';
-import { gapInLine } from './natural';
-import { shadeOf } from './shades';
-import { areWordPieces, baseDirection, directionRuns, isMixed, namedToken, pieceOf, shownParts } from './shown';
+import { areWordPieces, baseDirection, directionRuns, namedToken, pieceOf } from './shown';
+import { Gap, shownToken, spaceBefore, Token } from './Token';
 import styles from './tokens.module.css';
 
 /** One more feature whose values are drawn under the tokens. */
@@ -60,9 +59,13 @@ interface Pointed {
 
 const NO_OVERLAYS: readonly Overlay[] = [];
 
+/** A whole document keeps room for lines under its tokens, so that the first ones that are drawn move no text. */
+const ROOM: Record<NonNullable<TokenRunProps['layout']>, number> = { line: 0, document: 2 };
+
 export const TokenRun = memo(function TokenRun(props: TokenRunProps) {
   const { label, tokens, values, layout = 'line', overlays = NO_OVERLAYS, onPoint } = props;
-  const names = [layout === 'document' ? styles.document : styles.run, overlays.length ? styles.layered : ''];
+  const layers = Math.max(overlays.length, ROOM[layout]);
+  const names = [layout === 'document' ? styles.document : styles.run, layers ? styles.layered : ''];
   const box = useRef<HTMLDivElement>(null);
   const tip = useId();
   const [pointed, setPointed] = useState<Pointed | null>(null);
@@ -91,7 +94,7 @@ export const TokenRun = memo(function TokenRun(props: TokenRunProps) {
         tabIndex={0}
         dir={baseDirection(tokens)}
         className={names.join(' ').trim()}
-        style={{ '--layers': overlays.length } as CSSProperties}
+        style={{ '--layers': layers } as CSSProperties}
         onKeyDown={press}
         onBlur={() => pointed && point(null)}
         onPointerOver={(event) => {
@@ -143,7 +146,7 @@ function runsOf(props: TokenRunProps): ReactNode {
     const inner = [];
     for (let index = run.start; index < run.stop; index += 1) {
       const isFirst = !isOwn && index === run.start;
-      inner.push(<Token key={index} index={index} isSpaced={isSpaced} isLed={isFirst} {...props} />);
+      inner.push(<Token key={index} isSpaced={isSpaced} isLed={isFirst} {...shownToken(props, index)} />);
     }
     if (isOwn) return <Fragment key={run.start}>{inner}</Fragment>;
     // What parts a phrase from the text before it stands in the text's direction, not at the phrase's other end.
@@ -155,94 +158,6 @@ function runsOf(props: TokenRunProps): ReactNode {
       </Fragment>
     );
   });
-}
-
-/** What stands between tokens, without the characters that turn the writing around them. */
-function Gap({ text, layout }: { text: string | undefined; layout: TokenRunProps['layout'] }) {
-  if (!text) return null;
-  const quiet = text.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
-  if (layout === 'document') return quiet;
-  const line = gapInLine(quiet);
-  return (
-    <>
-      {line.sign ? <span className={styles.sign}>{line.sign}</span> : null}
-      {line.text}
-    </>
-  );
-}
-
-/** The spaces that a token begins with; none where it is nothing else. */
-function spaceBefore(token: string): string {
-  return /^( +)[^ ]/.exec(token)?.[1] ?? '';
-}
-
-interface TokenProps extends TokenRunProps {
-  readonly index: number;
-  /** Whether spaces stand between the tokens that are part of none. */
-  readonly isSpaced: boolean;
-  /** Whether what stands before it is drawn already. */
-  readonly isLed: boolean;
-}
-
-function Token({ index, isSpaced, isLed, ...props }: TokenProps) {
-  const whole = props.tokens[index];
-  const token = isLed ? whole.slice(spaceBefore(whole).length) : whole;
-  const position = props.firstPosition + index;
-  const piece = isSpaced ? pieceOf(token) : { text: token, isContinued: true };
-  const shade = shadeOf(props.values[index], props.reach);
-  const names = [styles.token];
-  if (shade.sign !== 'none') names.push(styles[shade.sign]);
-  if (props.visible?.[index] === false) names.push(styles.unseen);
-  if (index === props.active) names.push(styles.active);
-  const style: Record<string, string | number> = {};
-  if (shade.sign !== 'none') style['--s'] = Number(shade.strength.toFixed(3));
-  return (
-    <>
-      {!isLed && !piece.isContinued && index > 0 ? ' ' : null}
-      {isLed ? null : <Gap text={props.gaps?.[index]} layout={props.layout} />}
-      {props.windowStarts?.has(position) && position > 0 ? (
-        <span className={styles.window} title={`A window of the model begins here, at position ${position}`} />
-      ) : null}
-      <span
-        data-i={index}
-        data-active={index === props.active || undefined}
-        className={names.join(' ')}
-        dir={isMixed(token) ? 'auto' : undefined}
-        style={{ ...style, ...linesUnder(props.overlays ?? NO_OVERLAYS, index) } as CSSProperties}
-      >
-        {shownParts(piece.text).map((part, place) =>
-          part.isSign ? (
-            <span key={place} className={styles.sign}>
-              {part.text}
-            </span>
-          ) : (
-            part.text
-          ),
-        )}
-      </span>
-      {props.layout === 'document' && token.includes('\n') ? '\n' : null}
-    </>
-  );
-}
-
-/**
- * Lines under a token: one for each overlay that is active there, each at its own height, so that the lines of one
- * feature stand in one row. They are backgrounds, as shadows would fill the rows of features that are silent.
- */
-function linesUnder(overlays: readonly Overlay[], index: number): CSSProperties | null {
-  const lines = overlays.flatMap((overlay, layer) => {
-    const shade = shadeOf(overlay.values[index], overlay.reach);
-    if (shade.sign === 'none') return [];
-    const strength = Math.round(35 + 65 * shade.strength);
-    const colour = `color-mix(in srgb, ${overlay.colour} ${strength}%, transparent)`;
-    return [{ image: `linear-gradient(${colour}, ${colour})`, up: 4 * (overlays.length - 1 - layer) }];
-  });
-  if (!lines.length) return null;
-  return {
-    backgroundImage: [...lines.map(({ image }) => image), 'var(--ground, none)'].join(', '),
-    backgroundPosition: [...lines.map(({ up }) => `0 calc(100% - ${up}px)`), '0 0'].join(', '),
-    backgroundSize: [...lines.map(() => '100% 3px'), `100% calc(100% - ${4 * overlays.length}px)`].join(', '),
-  };
 }
 
 function Tip({ id, pointed, ...props }: TokenRunProps & { id: string; pointed: Pointed }) {
