@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from saeatlas.errors import NotFound
+from saeatlas.atlas.tables import no_such
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,10 +87,7 @@ def clustering_of(sae: SAE, name: str) -> pa.Table:
     known = clusterings_of(sae)
     if name not in known:
         why = sae.why_no_table(_ANALYSIS)
-        raise NotFound(
-            f"SAE '{sae.name}' has no clusters '{name:.100}'{': ' if why else ''}{why}",
-            hint=f"Known: {', '.join(known) or 'none'}",
-        )
+        raise no_such("clusters", sae, name, known, why)
     table = sae.table(_ANALYSIS)
     assert table is not None
     cluster = table[name]

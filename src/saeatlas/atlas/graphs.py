@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from saeatlas.atlas.tables import state_of
-from saeatlas.errors import NotFound
+from saeatlas.atlas.tables import no_such, state_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,10 +52,7 @@ def graph_of(sae: SAE, name: str) -> tuple[Graph, pa.Table]:
     known = {one.name: one for one in graphs_of(sae)}
     if name not in known:
         why = state_of(sae, "neighbors").reason if name == "neighbors" else ""
-        raise NotFound(
-            f"SAE '{sae.name}' has no graph '{name:.100}'{': ' if why else ''}{why}",
-            hint=f"Known: {', '.join(known) or 'none'}",
-        )
+        raise no_such("graph", sae, name, known, why)
     if name == "imported":
         assert sae.map is not None
         return known[name], sae.map.edges.select(["source", "target", "weight"])

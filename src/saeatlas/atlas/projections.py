@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from saeatlas.atlas.tables import state_of
-from saeatlas.errors import NotFound
+from saeatlas.atlas.tables import no_such, state_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,10 +62,7 @@ def projection_of(sae: SAE, name: str) -> tuple[Projection, pa.Table]:
     known = {one.name: one for one in projections_of(sae)}
     if name not in known:
         why = state_of(sae, "umap").reason if name in _AXES else ""
-        raise NotFound(
-            f"SAE '{sae.name}' has no map '{name:.100}'{': ' if why else ''}{why}",
-            hint=f"Known: {', '.join(known) or 'none'}",
-        )
+        raise no_such("map", sae, name, known, why)
     one = known[name]
     if name == _IMPORTED:
         assert sae.map is not None

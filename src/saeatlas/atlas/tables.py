@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from saeatlas.format.grouped_table import GroupedTable
     from saeatlas.format.matrix import MatrixReader
 
-__all__ = ["State", "analyses_of", "grouped_table", "lines_of", "matrix_of", "served_rows", "state_of", "table_of"]
+__all__ = [
+    "State",
+    "analyses_of",
+    "grouped_table",
+    "lines_of",
+    "matrix_of",
+    "no_such",
+    "served_rows",
+    "state_of",
+    "table_of",
+]
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,14 @@ def matrix_of(sae: SAE, analysis: str, name: str) -> MatrixReader | None:
     if not state_of(sae, analysis).is_current:
         return None
     return MatrixReader(sae.atlas.store, sae.atlas.entries[f"sae/{sae.name}/{analysis}"].path, name)
+
+
+def no_such(what: str, sae: SAE, name: str, known: Iterable[str], why: str) -> NotFound:
+    """Return the error for something of an SAE that is not there now; it lists what there is, and says why."""
+    return NotFound(
+        f"SAE '{sae.name}' has no {what} '{name:.100}'{': ' if why else ''}{why}",
+        hint=f"Known: {', '.join(known) or 'none'}",
+    )
 
 
 def served_rows(
