@@ -56,7 +56,11 @@ def test_words_beginnings_and_phrases(tmp_path: Path) -> None:
 
 def test_an_identifier_counts_beside_its_parts(tmp_path: Path) -> None:
     apart = ["key", "value", "no", "section", "error"]
-    lines = {1: (apart, []), 2: (["valueerror", "value", "error", "of", "a", "section"], []), 3: (["valueerror"], [])}
+    lines: Lines = {
+        1: (apart, []),
+        2: (["valueerror", "value", "error", "of", "a", "section"], []),
+        3: (["valueerror"], []),
+    }
     index = reader(tmp_path, lines)
     parts = [Term((word,), is_prefix=True, whole="valueerror") for word in ("value", "error")]
     assert [line for line, _ in index.best(parts, (1.0, 1.0), 9)] == [2, 3, 1]
