@@ -54,6 +54,13 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     assert "http://" in caught.value.hint
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, "\ud800", b"x", {1, 2}])
+def test_what_is_no_json_is_refused_before_it_is_sent(value: object) -> None:
+    connection = with_transport(Connection("http://127.0.0.1:9"), lambda _: pytest.fail("it was sent"))
+    with pytest.raises(InvalidInput, match="no JSON"):
+        connection.post("/api/v1/saes/x/groups", {"metric": "stats.max", "thresholds": [value]})
+
+
 @pytest.mark.parametrize("token", ["a\nb", "\u00e9"])
 def test_what_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(InvalidInput, match="token"):

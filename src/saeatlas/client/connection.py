@@ -129,6 +129,11 @@ class Connection:
             answer = self._client.post(path, json=body)
         except self._httpx.HTTPError as error:
             raise self._unreachable(error) from error
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"What was to be sent is no JSON: {error}",
+                hint="Numbers are finite, and of Python; texts are whole characters.",
+            ) from error
         return _object(_json(self._checked(answer)))
 
     def _get(self, path: str, query: Query, accept: str) -> httpx.Response:
