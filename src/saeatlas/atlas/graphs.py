@@ -32,13 +32,22 @@ class Graph:
 def graphs_of(sae: SAE) -> list[Graph]:
     """Return the graphs that can be shown now."""
     found = []
-    edges = sae.table("neighbors", "edges")
-    if edges is not None:
-        found.append(Graph("neighbors", "neighbors", "cosine", edges.num_rows))
+    if state_of(sae, "neighbors").is_current:
+        found.append(Graph("neighbors", "neighbors", "cosine", _n_edges(sae)))
     if sae.map is not None:
         metric = sae.map.attributes.get("edge_metric")
         found.append(Graph("imported", "import", metric or None, int(sae.map.attributes["n_edges"])))
     return found
+
+
+def _n_edges(sae: SAE) -> int:
+    """Count the edges of the analysis 'neighbors' without reading them."""
+    import polars as pl
+
+    from saeatlas.format.table import scan_table
+
+    edges = scan_table(sae.atlas.store, sae.atlas.entries[f"sae/{sae.name}/neighbors"].path, "edges")
+    return int(edges.select(pl.len()).collect().item())
 
 
 def graph_of(sae: SAE, name: str) -> tuple[Graph, pa.Table]:
