@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -63,6 +64,15 @@ def test_page_is_accessible_in_both_themes(pages: Pages, theme: str, name: str) 
 def test_page_fits_its_window_sideways(pages: Pages, name: str) -> None:
     page = pages.open(PATHS[name], name)
     assert _overflow(page) <= 0
+
+
+@pytest.mark.parametrize(("name", "role"), [("explore", "grid"), ("map", "application")])
+def test_page_that_fills_its_window_is_there_on_paper(pages: Pages, name: str, role: Any) -> None:
+    page = pages.open(PATHS[name], name)
+    page.emulate_media(media="print")
+    box = page.get_by_role(role).bounding_box()
+    assert box is not None
+    assert box["height"] > 400
 
 
 def _overflow(page: Page) -> int:
