@@ -50,6 +50,16 @@ def counts(page: Page, *, with_pixels: bool = False) -> dict[str, Any]:
     return found
 
 
+def edges(page: Page, *, are_drawn: bool) -> int:
+    """Wait until edges are drawn, or none is, and count them."""
+    for _ in range(400):
+        found = int(counts(page)["edges"])
+        if (found > 0) is are_drawn:
+            return found
+        page.wait_for_timeout(25)
+    raise AssertionError(f"There are {found} edges")
+
+
 def place(page: Page, feature: int) -> tuple[float, float]:
     """Where a feature is on the page."""
     x, y, _ = page.evaluate("(feature) => window.__app.map.project('toy', feature)", feature)
@@ -168,14 +178,11 @@ def test_edges_are_those_of_the_selection_until_all_are_asked_for(pages: Pages) 
     page = shown(pages, FLAT)
     assert counts(page)["edges"] == 0
     page.keyboard.press("e")
-    page.wait_for_selector("text=/edges? of/")
-    page.wait_for_timeout(300)
-    everything = counts(page)["edges"]
+    everything = edges(page, are_drawn=True)
     page.keyboard.press("e")
+    edges(page, are_drawn=False)
     page.mouse.click(*place(page, lonely(page)))
-    page.wait_for_selector("text=/edges? of/")
-    page.wait_for_timeout(300)
-    assert 0 < counts(page)["edges"] < everything
+    assert edges(page, are_drawn=True) < everything
 
 
 def test_camera_is_in_the_address_and_comes_back(pages: Pages) -> None:
