@@ -150,7 +150,12 @@ class Guard:
             return None
         if method == "POST" and _READS_BY_POST.fullmatch(scope["path"]):
             return None
-        return _Refusal(403, f"The server is read-only: it takes no {method} here", kind="read-only")
+        return _Refusal(
+            403,
+            f"The server is read-only: it takes no {method} here",
+            "Whoever runs it started it with --read-only; work on a copy of the atlas, or on a server without that.",
+            "read-only",
+        )
 
     def _entry(self, scope: Scope) -> Response | None:
         """Turn a token in the address of a page into a cookie, and send the browser to the address without it."""

@@ -1,6 +1,7 @@
 /** Keys of the map, as the help page lists them. */
 import { useMemo } from 'react';
 import { useCommands } from '../../ui/useCommands';
+import { toggle } from '../../core/selection';
 import { app, setFocus } from '../../core/state';
 import type { MapController } from './controller';
 
@@ -22,9 +23,9 @@ export function useMapKeys(controller: MapController, isBeside: boolean): void {
       else if (focus !== null) app.setState({ focus: null });
       else if (selection) app.setState({ selection: null });
     };
-    const show = () => {
+    const withHovered = (run: (feature: number) => void) => () => {
       const { hover, sae } = app.getState();
-      if (hover && hover.sae === sae) setFocus(hover.feature);
+      if (hover && hover.sae === sae) run(hover.feature);
     };
     const all = [
       { keys: 'f', label: 'Fit the selection, or everything', group: GROUP, run: () => controller.fitSelection() },
@@ -43,7 +44,8 @@ export function useMapKeys(controller: MapController, isBeside: boolean): void {
         group: GROUP,
         run: () => !store.getState().isFlat && controller.setFlying(!store.getState().isFlying),
       },
-      { keys: ' ', label: 'Show the feature in the drawer', group: GROUP, run: show },
+      { keys: ' ', label: 'Show the feature in the drawer', group: GROUP, run: withHovered(setFocus) },
+      { keys: 'p', label: 'Select the feature, or take it out', group: GROUP, run: withHovered(toggle) },
       { keys: 'Escape', label: 'Leave the tool, the drawer, the selection', group: GROUP, run: leave },
     ];
     return isBeside ? all.filter(({ keys }) => !SHARED.includes(keys)) : all;
