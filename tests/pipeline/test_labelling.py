@@ -207,8 +207,8 @@ def test_one_of_feature_and_features_is_given(sae: sa.SAE) -> None:
         sa.label(sae, "x")
     with pytest.raises(InvalidInput):
         sa.label(sae.feature(1), "x", features=[2])
-    with pytest.raises(InvalidInput, match="opened here: Path"):
-        sa.label(Path("toy"), "x", features=[2])  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="opened here: dict"):
+        sa.label({}, "x", features=[2])  # type: ignore[arg-type]
 
 
 def test_features_come_in_any_order_and_type(sae: sa.SAE) -> None:
