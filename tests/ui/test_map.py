@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page
+from shown_state import map_place, rest
 from watched_pages import Pages
 
 MAP = "/s/toy/map"
@@ -30,15 +31,6 @@ _EXACT = """(sae) => {
 }"""
 
 
-def rest(page: Page) -> None:
-    """Wait until the map neither moves nor loads."""
-    for _ in range(400):
-        if page.evaluate("!!window.__app?.map?.isAtRest()"):
-            return
-        page.wait_for_timeout(25)
-    raise AssertionError("The map does not come to rest")
-
-
 def shown(pages: Pages, path: str) -> Page:
     page = pages.open(path, "map")
     rest(page)
@@ -52,20 +44,8 @@ def counts(page: Page, *, with_pixels: bool = False) -> dict[str, Any]:
 
 def edges(page: Page, *, are_drawn: bool) -> int:
     """Wait until edges are drawn, or none is, and count them."""
-    for _ in range(400):
-        found = int(counts(page)["edges"])
-        if (found > 0) is are_drawn:
-            return found
-        page.wait_for_timeout(25)
-    raise AssertionError(f"There are {found} edges")
-
-
-def place(page: Page, feature: int) -> tuple[float, float]:
-    """Where a feature is on the page."""
-    x, y, _ = page.evaluate("(feature) => window.__app.map.project('toy', feature)", feature)
-    box = page.get_by_role("application").bounding_box()
-    assert box is not None
-    return box["x"] + x, box["y"] + y
+    page.wait_for_function("(drawn) => window.__app.map.counts(false).edges > 0 === drawn", arg=are_drawn)
+    return int(counts(page)["edges"])
 
 
 def lonely(page: Page) -> int:
@@ -100,7 +80,7 @@ def test_what_is_picked_is_what_is_there(pages: Pages, path: str) -> None:
         found = page.evaluate(_EXACT, "toy")
         assert found["wrong"] == []
         n_tested += found["n_tested"]
-        page.mouse.move(*place(page, feature))
+        page.mouse.move(*map_place(page, feature))
         page.mouse.wheel(0, -240)
         page.wait_for_timeout(200)
         rest(page)
@@ -110,17 +90,17 @@ def test_what_is_picked_is_what_is_there(pages: Pages, path: str) -> None:
 def test_hover_tells_which_feature_it_is_and_click_opens_the_drawer(pages: Pages) -> None:
     page = shown(pages, FLAT)
     feature = lonely(page)
-    page.mouse.move(*place(page, feature))
+    page.mouse.move(*map_place(page, feature))
     page.wait_for_selector(f"[data-feature='{feature}']", state="attached")
     assert page.evaluate("window.__app.state().hover") == {"sae": "toy", "feature": feature}
-    page.mouse.click(*place(page, feature))
+    page.mouse.click(*map_place(page, feature))
     assert page.evaluate("window.__app.state().focus") == feature
 
 
 def test_double_click_opens_the_page_of_a_feature(pages: Pages) -> None:
     page = shown(pages, FLAT)
     feature = lonely(page)
-    page.mouse.dblclick(*place(page, feature))
+    page.mouse.dblclick(*map_place(page, feature))
     pages.wait("feature")
     assert page.url.split("?")[0].endswith(f"/s/toy/f/{feature}")
 
@@ -181,7 +161,7 @@ def test_edges_are_those_of_the_selection_until_all_are_asked_for(pages: Pages) 
     everything = edges(page, are_drawn=True)
     page.keyboard.press("e")
     edges(page, are_drawn=False)
-    page.mouse.click(*place(page, lonely(page)))
+    page.mouse.click(*map_place(page, lonely(page)))
     assert edges(page, are_drawn=True) < everything
 
 

@@ -4,7 +4,7 @@ import { count } from '../../core/numbers';
 import { patch } from '../../core/state';
 import { FilterRail } from '../../ui/filters/FilterRail';
 import { Chips } from '../../ui/filters/Chips';
-import { Boundary } from '../../ui/Boundary';
+import { DrawerPane } from '../../ui/drawer/DrawerPane';
 import { useReady } from '../../ui/ready';
 import { Split } from '../../ui/Split';
 import { FeatureTable } from '../../ui/table/FeatureTable';
@@ -15,7 +15,6 @@ import { ColumnChooser } from './ColumnChooser';
 import { Download } from './Download';
 import styles from './explore.module.css';
 
-const Drawer = lazy(() => import('../../ui/drawer/Drawer'));
 const MapPane = lazy(() => import('../map/MapPane').then((module) => ({ default: module.MapPane })));
 
 const RAIL = 'saeatlas.rail';
@@ -103,7 +102,6 @@ export default function Explore() {
   const [isMap, toggleMap] = useMapBeside();
   const [dialog, setDialog] = useState<'columns' | 'label' | null>(null);
   const sae = useApp((state) => state.sae);
-  const focus = useApp((state) => state.focus);
   const isHere = useApp((state) => state.view !== null && state.columns.every((name) => state.store?.has(name)));
   const hasMap = useApp((state) => (state.detail?.projections.length ?? 0) > 0);
   const hasSelection = useApp((state) => state.selection !== null && !state.readOnly);
@@ -156,13 +154,7 @@ export default function Explore() {
             <FeatureTable />
           )}
         </div>
-        {focus === null ? null : (
-          <Boundary of={focus}>
-            <Suspense fallback={null}>
-              <Drawer />
-            </Suspense>
-          </Boundary>
-        )}
+        <DrawerPane />
       </div>
       {dialog === 'columns' ? <ColumnChooser onClose={() => setDialog(null)} /> : null}
       {dialog === 'label' ? <BulkLabel onClose={() => setDialog(null)} /> : null}

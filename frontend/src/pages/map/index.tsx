@@ -3,13 +3,12 @@ import { lazy, Suspense, useEffect, useState } from 'react';
 import { count } from '../../core/numbers';
 import { Chips } from '../../ui/filters/Chips';
 import { FilterRail } from '../../ui/filters/FilterRail';
-import { Boundary } from '../../ui/Boundary';
+import { DrawerPane } from '../../ui/drawer/DrawerPane';
 import { useReady } from '../../ui/ready';
 import { useApp } from '../../ui/useApp';
 import { MapPane } from './MapPane';
 import styles from './map.module.css';
 
-const Drawer = lazy(() => import('../../ui/drawer/Drawer'));
 const BulkLabel = lazy(() => import('../explore/BulkLabel').then((module) => ({ default: module.BulkLabel })));
 
 interface BarProps {
@@ -37,7 +36,6 @@ function Bar({ isRail, onRail, onLabel }: BarProps) {
 
 export default function MapPage() {
   const sae = useApp((state) => state.sae);
-  const focus = useApp((state) => state.focus);
   const [isReady, setReady] = useState(false);
   const [onReady] = useState(() => () => setReady(true));
   const [isRail, setRail] = useState(false);
@@ -60,13 +58,7 @@ export default function MapPage() {
         <div className={styles.middle}>
           <MapPane sae={sae} onReady={onReady} />
         </div>
-        {focus === null ? null : (
-          <Boundary of={focus}>
-            <Suspense fallback={null}>
-              <Drawer />
-            </Suspense>
-          </Boundary>
-        )}
+        <DrawerPane />
       </div>
       <Suspense fallback={null}>{isLabelling ? <BulkLabel onClose={() => setLabelling(false)} /> : null}</Suspense>
     </main>
