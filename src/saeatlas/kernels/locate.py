@@ -51,10 +51,13 @@ def range_of(starts: Int64, at: int, number: np.int64) -> int:
 def _places(starts: Int64, owner: UInt32, offset: UInt32, numbers: npt.NDArray[Any]) -> tuple[UInt32, UInt32]:
     owners = np.empty(numbers.size, np.uint32)
     places = np.empty(numbers.size, np.uint32)
-    at = 0
-    for i in range(numbers.size):
-        number = np.int64(numbers[i])
-        at = range_of(starts, at, number)
-        owners[i] = owner[at]
-        places[i] = np.int64(offset[at]) + number - starts[at]
+    i, at = 0, 0
+    while i < numbers.size:
+        at = range_of(starts, at, np.int64(numbers[i]))
+        end, mine, base = starts[at + 1], owner[at], np.int64(offset[at]) - starts[at]
+        # Neighbours mostly share a range: what is known of it is not read again.
+        while i < numbers.size and numbers[i] < end:
+            owners[i] = mine
+            places[i] = base + np.int64(numbers[i])
+            i += 1
     return owners, places

@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from saeatlas.errors import Conflict, InvalidInput, StorageError
+from saeatlas.server.memory import keep_freed_memory
 from saeatlas.server.patience import PatientProtocol
 
 __all__ = ["AtlasServer", "listen", "serve_until_stopped"]
@@ -78,6 +79,7 @@ class AtlasServer(uvicorn.Server):
 
 def serve_until_stopped(app: FastAPI, at: socket.socket, ready: Callable[[], None]) -> None:
     """Serve at an open socket until SIGINT or SIGTERM; see `AtlasServer`."""
+    keep_freed_memory()
     asyncio.run(AtlasServer(app, ready).serve(sockets=[at]))
 
 

@@ -151,8 +151,9 @@ function useExamples(
     );
     return () => asking.abort();
   }, [bundle, question, first]);
-  // What was asked before stays until the answer is here, but only for the same kind of pick.
-  const last = answer && answer.to.pick === question.pick ? answer.examples : null;
+  // What was shown before stays until the answer is here, but only for the same kind of pick.
+  const asked = answer?.to.pick === question.pick ? answer.examples : null;
+  const last = asked ?? bundle.examples?.[question.pick]?.slice(0, question.n) ?? null;
   return { examples: first ? first.slice(0, question.n) : last, isOld: !first && answer?.to !== question, error };
 }
 
