@@ -10,12 +10,34 @@ import { session } from './ui/session';
 import { Shell } from './ui/shell/Shell';
 import { useApp } from './ui/useApp';
 
-const Home = lazy(() => import('./pages/home'));
-const Explore = lazy(() => import('./pages/explore'));
-const MapPage = lazy(() => import('./pages/map'));
-const Feature = lazy(() => import('./pages/feature'));
-const Pair = lazy(() => import('./pages/pair'));
-const Document = lazy(() => import('./pages/document'));
+const toHome = () => import('./pages/home');
+const toExplore = () => import('./pages/explore');
+const toMap = () => import('./pages/map');
+const toFeature = () => import('./pages/feature');
+const toPair = () => import('./pages/pair');
+const toDocument = () => import('./pages/document');
+
+const Home = lazy(toHome);
+const Explore = lazy(toExplore);
+const MapPage = lazy(toMap);
+const Feature = lazy(toFeature);
+const Pair = lazy(toPair);
+const Document = lazy(toDocument);
+
+const OF_SAE: Readonly<Record<string, () => Promise<unknown>>> = {
+  explore: toExplore,
+  map: toMap,
+  f: toFeature,
+  pair: toPair,
+};
+
+/** Fetch the page of an address while what it shows is on its way. */
+export function fetchAhead(path: string): void {
+  const [, first, , page] = path.split('/');
+  const fetch = first === 's' ? OF_SAE[page] : first === 'c' ? toDocument : first === '' ? toHome : undefined;
+  // Where it fails, the page says so when it is shown.
+  fetch?.().catch(() => undefined);
+}
 
 /** Opens the SAE that the address names, and shows its pages once it is here. */
 function SaeScope({ children }: { children: ReactNode }) {

@@ -1,9 +1,10 @@
 /** Mounts the pages. */
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { App } from './app';
+import { App, fetchAhead } from './app';
 import './ui/theme.css';
 
+fetchAhead(location.pathname);
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <App />

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { numberColumn, textColumn } from '../src/core/columns';
+import { freeText, numberColumn, textColumn } from '../src/core/columns';
 import { FilterEngine, foldText, maskWithout } from '../src/core/filter';
 import type { Filter, RangeFilter } from '../src/core/state';
 import { FeatureStore } from '../src/core/store';
@@ -20,7 +20,7 @@ function storeOf(): FeatureStore {
     ),
   );
   const texts = Array.from({ length: N }, (_, i) => (i % 3 ? `Feature about Café number ${i}` : null));
-  store.put({ name: 'text', type: 'text', at: (i) => texts[i] });
+  store.put(freeText('text', texts));
   return store;
 }
 

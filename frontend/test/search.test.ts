@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { freeText } from '../src/core/columns';
 import { featureOf, hasIndex, searchLabels, snippetOf } from '../src/core/search';
 import { FeatureStore } from '../src/core/store';
 import type { SaeDetail } from '../src/core/types';
@@ -17,8 +18,8 @@ function storeOf(): FeatureStore {
   const store = new FeatureStore('toy', 1, LABELS.length, null, () =>
     Promise.reject(new Error('Nothing is fetched here')),
   );
-  store.put({ name: 'labels.text', type: 'text', at: (feature) => LABELS[feature] ?? null });
-  store.put({ name: 'explanations.text', type: 'text', at: (feature) => (feature === 1 ? 'about refunds' : null) });
+  store.put(freeText('labels.text', LABELS));
+  store.put(freeText('explanations.text', [null, 'about refunds']));
   return store;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { numberColumn, textColumn } from '../src/core/columns';
+import { freeText, numberColumn, textColumn } from '../src/core/columns';
 import { orderBy } from '../src/core/sort';
 import { awkwardNumbers, randomFrom } from './random';
 
@@ -40,7 +40,7 @@ describe('orderBy', () => {
 
   it('orders texts by alphabet and numbers in them by size, missing ones last', () => {
     const texts = ['b', null, 'a10', 'A2', '', 'é', 'e'];
-    const order = orderBy({ name: 'text', type: 'text', at: (i) => texts[i] }, texts.length);
+    const order = orderBy(freeText('text', texts), texts.length);
     expect(Array.from(order, (i) => texts[i])).toEqual(['A2', 'a10', 'b', 'e', 'é', null, '']);
   });
 

@@ -1,6 +1,6 @@
 import { columnFromArray, float64, int64, tableFromColumns, tableFromIPC, utf8 } from '@uwdata/flechette';
 import { describe, expect, it } from 'vitest';
-import { columnsOf, numberColumn, textColumn, valueAt, type Column } from '../src/core/columns';
+import { columnsOf, freeText, isMissing, numberColumn, textColumn, valueAt, type Column } from '../src/core/columns';
 import { arrowBytes, delimited, fileName } from '../src/core/tableFile';
 
 const TEXTS = ['plain', 'with, comma', 'say "hi"', 'two\nlines', null, '', ' spaces ', 'tab\there'];
@@ -8,7 +8,7 @@ const N = TEXTS.length;
 const columns: Column[] = [
   numberColumn('feature', Float64Array.from(TEXTS.keys())),
   numberColumn('stats.max', Float64Array.from([0.1, 1 / 3, Number.NaN, -0, 1e300, 5e-324, 2, 3])),
-  { name: 'labels.text', type: 'text', at: (i) => TEXTS[i] },
+  freeText('labels.text', TEXTS),
   textColumn('group', ['a', 'b', 'a', null, 'b', 'a', 'b', 'a']),
 ];
 const order = Uint32Array.from([3, 1, 0, 2, 7, 6, 5, 4]);
@@ -73,6 +73,21 @@ describe('columns of an answer', () => {
       const source = columns.find(({ name }) => name === column.name)!;
       for (let i = 0; i < N; i++) expect(valueAt(column, i)).toBe(valueAt(source, i));
       expect(valueAt(column, N + 1)).toBeNull();
+    }
+  });
+
+  it('of sentences are read where they lie, whatever batches they came in', async () => {
+    const order = Uint32Array.from(TEXTS.keys());
+    const whole = tableFromIPC(await arrowBytes(columns, order));
+    const batches = columnFromArray(TEXTS, utf8(), { maxBatchRows: 3 });
+    const inThree = tableFromColumns({ feature: whole.getChild('feature')!, 'labels.text': batches });
+    expect(batches.data.length).toBe(3);
+    for (const table of [whole, inThree]) {
+      const column = columnsOf(table, N).find(({ name }) => name === 'labels.text')!;
+      expect(TEXTS.map((_, i) => isMissing(column, i))).toEqual(TEXTS.map((text) => text === null));
+      expect(TEXTS.map((_, i) => valueAt(column, i))).toEqual(TEXTS);
+      expect(TEXTS.map((_, i) => valueAt(column, i))).toEqual(TEXTS);
+      expect(valueAt(column, N)).toBeNull();
     }
   });
 

@@ -12,6 +12,8 @@ export interface TextColumn {
   name: string;
   type: 'text';
   at(feature: number): string | null;
+  /** Whether there is one, which is quicker to tell than what it is. */
+  isThere(feature: number): boolean;
 }
 
 export interface CategoryColumn {
@@ -34,10 +36,15 @@ export function numberColumn(name: string, values: Float32Array | Float64Array):
   return { name, type: 'number', values };
 }
 
+/** A column of texts that are there already; those beyond the last are missing. */
+export function freeText(name: string, texts: readonly (string | null)[]): TextColumn {
+  const at = (feature: number) => texts[feature] ?? null;
+  return { name, type: 'text', at, isThere: (feature) => at(feature) !== null };
+}
+
 /** A column of texts: of categories where few values recur, and of free text otherwise. */
 export function textColumn(name: string, texts: readonly (string | null)[]): TextColumn | CategoryColumn {
-  const free: TextColumn = { name, type: 'text', at: (feature) => texts[feature] ?? null };
-  if (PROSE.test(name)) return free;
+  if (PROSE.test(name)) return freeText(name, texts);
   const codeOf = new Map<string, number>();
   let n_present = 0;
   for (const text of texts) {
@@ -46,7 +53,7 @@ export function textColumn(name: string, texts: readonly (string | null)[]): Tex
     if (!codeOf.has(text)) codeOf.set(text, codeOf.size);
     if (codeOf.size > MOST_CATEGORIES) break;
   }
-  if (!codeOf.size || codeOf.size > MOST_CATEGORIES || codeOf.size * 2 > n_present) return free;
+  if (!codeOf.size || codeOf.size > MOST_CATEGORIES || codeOf.size * 2 > n_present) return freeText(name, texts);
   const names = [...codeOf.keys()].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
   names.forEach((text, code) => codeOf.set(text, code));
   return {
@@ -55,6 +62,15 @@ export function textColumn(name: string, texts: readonly (string | null)[]): Tex
     names,
     codes: Int32Array.from(texts, (text) => (text === null ? -1 : codeOf.get(text)!)),
   };
+}
+
+/** A column of texts that are decoded when they are first read: of 131,072 features, a table shows thirty. */
+function proseColumn(name: string, column: ArrowColumn<unknown>): TextColumn {
+  const texts = new Array<string | null | undefined>(column.length);
+  const at = (feature: number) => (texts[feature] ??= textOf(column.at(feature)));
+  const [batch] = column.data;
+  const isThere = (feature: number) => (column.data.length === 1 ? batch.isValid(feature) : at(feature) !== null);
+  return { name, type: 'text', at, isThere };
 }
 
 function numbersOf(column: ArrowColumn<unknown>, places: Int32Array | null, n: number): NumberColumn['values'] {
@@ -110,6 +126,7 @@ export function columnsOf(table: Table, n: number): Column[] {
     if (typeof first === 'boolean') columns.push(booleansOf(name, column, places, n));
     else if (typeof first === 'number' || (first === undefined && !TEXT_TYPES.has(column.type.typeId)))
       columns.push(numberColumn(name, numbersOf(column, places, n)));
+    else if (!places && PROSE.test(name)) columns.push(proseColumn(name, column));
     else {
       const texts = new Array<string | null>(n).fill(null);
       let i = 0;
@@ -143,5 +160,5 @@ export function valueAt(column: Column, feature: number): number | string | null
 export function isMissing(column: Column, feature: number): boolean {
   if (column.type === 'number') return Number.isNaN(column.values[feature]);
   if (column.type === 'category') return column.codes[feature] < 0;
-  return column.at(feature) === null;
+  return !column.isThere(feature);
 }

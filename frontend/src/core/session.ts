@@ -112,8 +112,8 @@ export class Session {
     this.#opening = opening;
     this.#viewer = null;
     patch({ sae, detail: null, store: null, view: null, hover: null });
-    await this.knowHealth();
-    const detail = await getJson<SaeDetail>(`/saes/${segment(sae)}`, {}, opening.signal);
+    const asked = getJson<SaeDetail>(`/saes/${segment(sae)}`, {}, opening.signal);
+    const [detail] = await Promise.all([asked, this.knowHealth()]);
     if (opening.signal.aborted) return;
     this.#start(sae, detail);
     await this.#fetchSets();

@@ -10,6 +10,7 @@ import numpy as np
 from fastapi import FastAPI
 from starlette.types import Message, Scope
 
+from saeatlas.atlas.characteristic_tokens import STRINGS, has_token_strings
 from saeatlas.atlas.sae import SAE
 from saeatlas.errors import SaeatlasError
 from saeatlas.server.live import Live
@@ -37,7 +38,7 @@ def _ask(app: FastAPI) -> None:
     try:
         atlas = live.atlas()
         sae = next((atlas.sae(name) for name in atlas.saes if atlas.sae(name).has_activations), None)
-        paths = [] if sae is None else [f"/api/v1/saes/{sae.name}/features/{_typical(sae)}", f"/api/v1/saes/{sae.name}"]
+        paths = [] if sae is None else _first_asked(sae)
     except SaeatlasError as error:
         # Whoever asks for it is told.
         _log.debug("Nothing was loaded beforehand: %s", error)
@@ -47,14 +48,22 @@ def _ask(app: FastAPI) -> None:
             asyncio.run(_get(app, path))
 
 
+def _first_asked(sae: SAE) -> list[str]:
+    """Return what the pages ask first: the SAE, the one column of the table that takes long to make, a feature."""
+    root = f"/api/v1/saes/{sae.name}"
+    table = [f"{root}/features?columns={STRINGS}&limit=1"] if has_token_strings(sae) else []
+    return [root, *table, f"{root}/features/{_typical(sae)}"]
+
+
 def _typical(sae: SAE) -> int:
     """Return a feature that fires, though not everywhere."""
     counts = sae.activations.counts
     return int(np.argmax(counts >= min(_ENOUGH, int(counts.max())))) if counts.size else 0
 
 
-async def _get(app: FastAPI, path: str) -> None:
+async def _get(app: FastAPI, address: str) -> None:
     """Ask an app without a connection, and drop the answer."""
+    path, _, query = address.partition("?")
     settings: ServerSettings = app.state.settings
     headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {settings.token}".encode())]
     scope: Scope = {
@@ -65,7 +74,7 @@ async def _get(app: FastAPI, path: str) -> None:
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode(),
         "root_path": "",
         "headers": headers,
         "client": ("127.0.0.1", 0),

@@ -31,7 +31,7 @@ export function WordsFilter({ column }: { column: TextColumn }) {
     const mask = new Uint8Array(n);
     let all = 0;
     for (let i = 0; i < n; i++) {
-      mask[i] = +(column.at(i) === null);
+      mask[i] = +!column.isThere(i);
       all += mask[i];
     }
     return { mask, all };
