@@ -36,6 +36,9 @@ describe('the address', () => {
     const state = shared({
       projection: 'umap-3d',
       layers: ['gpt2 l1', 'a*b'],
+      arrangement: 'stacked',
+      allEdges: true,
+      mark: 'refunds & 50 % off',
       filters: [{ id: 'range:a', name: 'Loud', kind: 'range', column: 'a', low: 1, high: 2, missing: 'only' }],
       selection: { kind: 'features', name: 'my * set', ids: Uint32Array.from([1, 2, 3]) },
       sort: { column: 'stats.max', descending: true },

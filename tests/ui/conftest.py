@@ -21,6 +21,8 @@ from saeatlas.analyses.examples import Examples
 from saeatlas.analyses.histogram import Histogram
 from saeatlas.analyses.metadata_association import MetadataAssociation
 from saeatlas.analyses.neighbors import Neighbors
+from saeatlas.analyses.search import Search
+from saeatlas.analyses.search_documents import SearchDocuments
 from saeatlas.analyses.stats import Stats
 from saeatlas.analyses.token_profile import TokenProfile
 from saeatlas.analyses.top_tokens import TopTokens
@@ -75,7 +77,8 @@ def atlas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = make_atlas(place, n_rows=2000, n_features=64, k=4, n_documents=40, parts=True)
     made = saeatlas.build(made, PartsImporter(sae="map-only", data=make_parts(48, seed=1)))
     small = (Stats(), Histogram(), Examples(), TopTokens(), MetadataAssociation(), TokenProfile(), Neighbors())
-    saeatlas.build(made, *small, Coactivation(), Umap(), Clusters(resamples=0), saes=("toy",))
+    words = (Search(), SearchDocuments())
+    saeatlas.build(made, *small, *words, Coactivation(), Umap(), Clusters(resamples=0), saes=("toy",))
     return place
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
-from shown_state import map_place, rest
+from playwright.sync_api import Page, expect
+from shown_state import asked, map_place, rest, settled
 from watched_pages import Pages
 
 MAP = "/s/toy/map"
@@ -231,6 +231,50 @@ def test_layers_stand_on_one_map_and_are_told_apart(pages: Pages) -> None:
     for sae in n_layer:
         x, y, _ = page.evaluate("(sae) => window.__app.map.project(sae, 7)", sae)
         assert page.evaluate("([x, y]) => window.__app.map.pick(x, y)", [x, y])["sae"] == sae
+
+
+def test_arrangement_and_edges_are_in_the_address(pages: Pages) -> None:
+    page = shown(pages, f"{MAP}?v=1&proj=umap-2d&layers=map-only")
+    beside = page.evaluate("window.__app.map.project('map-only', 7)")
+    page.get_by_role("button", name="Layers: 2").click()
+    page.get_by_role("radio", name="stacked").check()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Edges").click()
+    drawn = edges(page, are_drawn=True)
+    rest(page)
+    stacked = page.evaluate("window.__app.map.project('map-only', 7)")
+    assert stacked != pytest.approx(beside, abs=1)
+    settled(page)
+    page = shown(pages, page.url.removeprefix(pages.address))
+    assert edges(page, are_drawn=True) == drawn
+    assert page.evaluate("window.__app.map.project('map-only', 7)") == pytest.approx(stacked, abs=0.05)
+
+
+def test_words_mark_what_they_find_and_enter_selects_it(pages: Pages) -> None:
+    page = shown(pages, FLAT)
+    hits = asked(pages, "search", q="verbs", sae="toy", kind="features", limit=1000)
+    found = {hit["feature"] for hit in hits["hits"]}
+    assert 1 < len(found) < PLACED
+    page.get_by_role("searchbox", name="Mark").fill("verbs")
+    expect(page.get_by_role("toolbar").get_by_role("status")).to_have_text(str(len(found)))
+    settled(page)
+    page = shown(pages, page.url.removeprefix(pages.address))
+    expect(page.get_by_role("toolbar").get_by_role("status")).to_have_text(str(len(found)))
+    page.get_by_role("searchbox", name="Mark").press("Enter")
+    expect(page.get_by_role("list", name="Filters and selection")).to_contain_text(f"{len(found)} selected")
+    assert set(page.evaluate("[...window.__app.state().selection.ids]")) == found
+
+
+@pytest.mark.parametrize("path", [FLAT, SPACE])
+def test_discs_are_whole_in_the_first_view(pages: Pages, path: str) -> None:
+    page = shown(pages, path)
+    box = page.get_by_role("application").bounding_box()
+    assert box is not None
+    places = page.evaluate(
+        "Array.from({ length: 64 }, (_, id) => window.__app.map.project('toy', id)).filter((at) => at !== null)"
+    )
+    assert len(places) == PLACED
+    assert min(min(x, y, box["width"] - x, box["height"] - y) for x, y, _ in places) >= 16
 
 
 def test_fly_camera_moves_while_a_key_is_held(pages: Pages) -> None:

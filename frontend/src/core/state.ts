@@ -65,6 +65,9 @@ export interface Camera {
   zoom?: number;
 }
 
+/** How the maps of several SAEs share a space. */
+export type Arrangement = 'beside' | 'stacked';
+
 export type Theme = 'system' | 'light' | 'dark';
 
 export interface AppState {
@@ -81,6 +84,11 @@ export interface AppState {
   projection: string | null;
   /** Other SAEs that the map shows beside this one. */
   layers: string[];
+  arrangement: Arrangement;
+  /** Whether the map draws every edge, or only those of what is selected. */
+  allEdges: boolean;
+  /** Words whose features the map marks; empty for none. */
+  mark: string;
   filters: Filter[];
   selection: Selection | null;
   hover: { sae: string; feature: number } | null;
@@ -108,6 +116,9 @@ export const initialState: AppState = {
   newestCommit: null,
   projection: null,
   layers: [],
+  arrangement: 'beside',
+  allEdges: false,
+  mark: '',
   filters: [],
   selection: null,
   hover: null,

@@ -6,6 +6,9 @@ export type Shared = Pick<
   AppState,
   | 'projection'
   | 'layers'
+  | 'arrangement'
+  | 'allEdges'
+  | 'mark'
   | 'filters'
   | 'sort'
   | 'columns'
@@ -21,7 +24,24 @@ export type Shared = Pick<
 export const MOST_IDS = 200;
 
 const VERSION = '1';
-const OURS = ['v', 'f', 'sel', 'sort', 'cols', 'map', 'proj', 'layers', 'colour', 'size', 'cluster', 'focus', 'cam'];
+const OURS = [
+  'v',
+  'f',
+  'sel',
+  'sort',
+  'cols',
+  'map',
+  'proj',
+  'layers',
+  'arr',
+  'edges',
+  'mark',
+  'colour',
+  'size',
+  'cluster',
+  'focus',
+  'cam',
+];
 
 /** Fields are joined by an asterisk, which an address holds as it is; inside of a field it is written %2A. */
 function join(fields: readonly string[]): string {
@@ -149,6 +169,9 @@ export function encodeState(state: Shared, others: URLSearchParams = new URLSear
     ['map', state.isMapBeside === null ? null : state.isMapBeside ? '1' : '0'],
     ['proj', state.projection],
     ['layers', state.layers.length ? join(state.layers) : null],
+    ['arr', state.arrangement === 'beside' ? null : state.arrangement],
+    ['edges', state.allEdges ? '1' : null],
+    ['mark', state.mark],
     ['colour', state.colourBy],
     ['size', state.sizeBy],
     ['cluster', state.clusterBy],
@@ -175,6 +198,9 @@ export function decodeState(query: URLSearchParams): Shared {
     isMapBeside: known.get('map') === '1' ? true : known.get('map') === '0' ? false : null,
     projection: known.get('proj') || null,
     layers: list('layers'),
+    arrangement: known.get('arr') === 'stacked' ? 'stacked' : 'beside',
+    allEdges: known.get('edges') === '1',
+    mark: known.get('mark') ?? '',
     colourBy: known.get('colour') || null,
     sizeBy: known.get('size') || null,
     clusterBy: known.get('cluster') || null,

@@ -1,7 +1,6 @@
 /** Puts the clouds of several SAEs into one space, each by its own positions: beside each other, or stacked. */
+import type { Arrangement } from '../core/state';
 import type { Box, Vec3 } from './camera';
-
-export type Arrangement = 'beside' | 'stacked';
 
 export interface Cloud {
   readonly name: string;

@@ -1,5 +1,6 @@
 /** The map: clouds of features on a canvas, what is written over them, and what people do with them. */
-import { arrange, type Arranged, type Arrangement, type Cloud } from './arrange';
+import type { Arrangement } from '../core/state';
+import { arrange, type Arranged, type Cloud } from './arrange';
 import {
   aim,
   dolly,
@@ -56,6 +57,8 @@ export type NameOf = (layer: number, feature: number) => string | null;
 const TURN = 0.006;
 /** So many edges are not drawn while the view moves until it is known that the machine is fast. */
 const MANY_EDGES = 20_000;
+/** Pixels between a disc and the edge where everything is shown: the nearest ones are as large. */
+const ROOM = 18;
 /** So many features in view have their own names written. */
 const MOST_NEAR = 240;
 
@@ -132,9 +135,10 @@ export class MapScene {
     else this.#showAll();
   }
 
-  /** The pose that shows these points in the part of the view that nothing else covers. */
-  #fitted(side: Pose, places: readonly Float32Array[], margin: number): Pose {
+  /** The pose that shows these points, `room` pixels from the edges, in the part of the view that nothing covers. */
+  #fitted(side: Pose, places: readonly Float32Array[], room: number): Pose {
     const free = this.#width - this.#inset;
+    const margin = this.#height / Math.max(0.5 * this.#height, this.#height - 2 * room);
     const pose = fit(side, places, free / this.#height, margin);
     return pan(pose, -this.#inset / 2, 0, this.#height);
   }
@@ -157,11 +161,7 @@ export class MapScene {
     const side: Pose = this.isFlat ? START : { ...START, ...turned };
     const captions = Float32Array.from(this.#layers.flatMap(({ caption: [x, y, z] }) => [x, y + 0.12, z]));
     const places = this.#layers.map((layer) => layer.places);
-    this.#whole = this.#fitted(
-      side,
-      this.#layers.length > 1 ? [...places, captions] : places,
-      this.isFlat ? 1.05 : 1.02,
-    );
+    this.#whole = this.#fitted(side, this.#layers.length > 1 ? [...places, captions] : places, ROOM);
     if (isSmooth) this.view.flyTo(this.#whole);
     else this.view.move(this.#whole);
   }
@@ -217,7 +217,7 @@ export class MapScene {
     if (!spots) return this.#showAll(true);
     const places = spots.map((spot) => this.#placeOf(spot)).filter((place) => place !== null);
     if (!places.length) return;
-    const pose = this.#fitted(this.view.pose, [Float32Array.from(places.flat())], 1.25);
+    const pose = this.#fitted(this.view.pose, [Float32Array.from(places.flat())], 4 * ROOM);
     this.view.flyTo({ ...pose, distance: Math.max(pose.distance, 0.22) });
   }
 

@@ -113,10 +113,7 @@ class RemoteAtlas:
         return RemoteCorpus(self, _choose("corpus", self.corpora, name))
 
     def search(self, query: str, *, sae: str | None = None, kind: Kind | None = None, limit: int = 20) -> Found:
-        """Find features and documents by words; see `saeatlas.Atlas.search`. Labels are those of now.
-
-        The server gives fewer hits than an atlas that is here: 200 of each kind at most.
-        """
+        """Find features and documents by words; see `saeatlas.Atlas.search`. Labels are those of now."""
         asked = {"q": query, "sae": sae, "kind": kind, "limit": limit}
         return found_of(self.connection.get(f"{self.root}/search", asked))
 

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { report } from '../../core/messages';
 import { search } from '../../core/search';
-import { select } from '../../core/state';
+import { patch, select } from '../../core/state';
 import { count } from '../../core/numbers';
 import { useApp } from '../../ui/useApp';
 import type { MapController } from './controller';
@@ -13,7 +13,7 @@ const LIMIT = 500;
 const DELAY = 180;
 
 export function Finder({ controller }: { controller: MapController }) {
-  const [query, setQuery] = useState('');
+  const query = useApp((state) => state.mark);
   const [total, setTotal] = useState<number | null>(null);
   const found = useStore(controller.store, (state) => state.found);
   const sae = useApp((state) => state.sae);
@@ -26,7 +26,7 @@ export function Finder({ controller }: { controller: MapController }) {
     }
     const giveUp = new AbortController();
     const timer = setTimeout(() => {
-      search(text, { sae, store, limit: LIMIT }, giveUp.signal)
+      search(text, { sae, store, kind: 'features', limit: LIMIT }, giveUp.signal)
         .then((answer) => {
           if (giveUp.signal.aborted) return;
           const own = answer.hits.filter((hit) => hit.feature !== null && (hit.sae ?? sae) === sae);
@@ -43,7 +43,7 @@ export function Finder({ controller }: { controller: MapController }) {
   const choose = () => {
     if (!found?.size) return;
     select(found, query.trim());
-    setQuery('');
+    patch({ mark: '' });
   };
   return (
     <label className={styles.choice}>
@@ -54,10 +54,10 @@ export function Finder({ controller }: { controller: MapController }) {
         placeholder="words"
         size={8}
         title="Marks features by the words of their labels and tokens; Enter selects them"
-        onChange={(event) => setQuery(event.target.value)}
+        onChange={(event) => patch({ mark: event.target.value })}
         onKeyDown={(event) => {
           if (event.key === 'Enter') choose();
-          if (event.key === 'Escape') setQuery('');
+          if (event.key === 'Escape') patch({ mark: '' });
         }}
       />
       {query.trim() && found ? (

@@ -1,5 +1,4 @@
 /** Which other SAEs are on the map, and how they are arranged. */
-import { useStore } from 'zustand';
 import { patch } from '../../core/state';
 import type { SaeList } from '../../core/types';
 import { count } from '../../core/numbers';
@@ -7,22 +6,21 @@ import { Failure } from '../../ui/Failure';
 import { Popover } from '../../ui/Popover';
 import { useApp } from '../../ui/useApp';
 import { useJson } from '../../ui/useJson';
-import type { MapController } from './controller';
 import styles from './map.module.css';
 
-export function LayerChooser({ controller }: { controller: MapController }) {
+export function LayerChooser() {
   const n = useApp((state) => state.layers.length);
   return (
     <Popover face={n ? `Layers: ${n + 1}` : 'Layers'} title="Show other SAEs on the same map">
-      {() => <Choices controller={controller} />}
+      {() => <Choices />}
     </Popover>
   );
 }
 
-function Choices({ controller }: { controller: MapController }) {
+function Choices() {
   const sae = useApp((state) => state.sae);
   const layers = useApp((state) => state.layers);
-  const arrangement = useStore(controller.store, (state) => state.arrangement);
+  const arrangement = useApp((state) => state.arrangement);
   const { data, error, isLoading } = useJson<SaeList>('/saes');
   const others = data?.saes.filter(({ name }) => name !== sae) ?? [];
   const toggle = (name: string) =>
@@ -53,7 +51,7 @@ function Choices({ controller }: { controller: MapController }) {
                 type="radio"
                 name="arrangement"
                 checked={arrangement === way}
-                onChange={() => controller.setArrangement(way)}
+                onChange={() => patch({ arrangement: way, camera: null })}
               />
               {way === 'beside' ? 'beside each other' : 'stacked'}
             </label>

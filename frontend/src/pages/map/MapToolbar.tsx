@@ -18,7 +18,7 @@ export function MapToolbar({ controller }: { controller: MapController }) {
   return (
     <div className={`${styles.toolbar} no-print`} role="toolbar" aria-label="Map tools">
       <ProjectionChoice detail={detail} shown={layers[0]?.projection ?? null} />
-      <LayerChooser controller={controller} />
+      <LayerChooser />
       <ColourChoice detail={detail} controller={controller} />
       <SizeChoice detail={detail} />
       <NamesChoice detail={detail} controller={controller} />
@@ -120,7 +120,8 @@ function NamesChoice({ detail, controller }: { detail: SaeDetail; controller: Ma
 }
 
 function Tools({ controller }: { controller: MapController }) {
-  const { tool, isFlying, isFlat, allEdges, layers } = useStore(controller.store);
+  const { tool, isFlying, isFlat, layers } = useStore(controller.store);
+  const allEdges = useApp((state) => state.allEdges);
   const hasEdges = layers.some(({ detail }) => detail.graphs.length > 0);
   const toggle = (name: 'lasso' | 'rectangle') => () => controller.setTool(tool === name ? 'move' : name);
   return (
@@ -141,7 +142,7 @@ function Tools({ controller }: { controller: MapController }) {
           type="button"
           aria-pressed={allEdges}
           title="All edges, not only those of the selection (e)"
-          onClick={() => controller.setAllEdges(!allEdges)}
+          onClick={() => patch({ allEdges: !allEdges })}
         >
           Edges
         </button>

@@ -6,7 +6,6 @@ import { announce, report } from '../../core/messages';
 import type { Ground } from '../../core/palette';
 import { maskOf, toggle } from '../../core/selection';
 import { app, select, setFocus, setHover, type AppState } from '../../core/state';
-import type { Arrangement } from '../../gl/arrange';
 import type { Tool } from '../../gl/controls';
 import { edgesToShow, type Graph } from '../../gl/edges';
 import { anchorOf } from '../../gl/labels';
@@ -40,8 +39,6 @@ export interface MapState {
   readonly tool: Tool;
   readonly isFlying: boolean;
   readonly isFlat: boolean;
-  readonly arrangement: Arrangement;
-  readonly allEdges: boolean;
   readonly edges: { readonly shown: number; readonly of: number } | null;
   readonly isLost: boolean;
   readonly counts: { readonly shown: number; readonly ground: number; readonly unplaced: number };
@@ -61,8 +58,6 @@ const INITIAL: MapState = {
   tool: 'move',
   isFlying: false,
   isFlat: true,
-  arrangement: 'beside',
-  allEdges: false,
   edges: null,
   isLost: false,
   counts: { shown: 0, ground: 0, unplaced: 0 },
@@ -155,10 +150,11 @@ export class MapController {
   #follow(state: AppState, before: AppState): void {
     const changed = (...keys: (keyof AppState)[]) => keys.some((key) => state[key] !== before[key]);
     if (changed('sae', 'store', 'layers', 'projection')) void this.#run(this.#loadLayers());
+    else if (changed('arrangement')) this.#rearrange(state.camera);
     else if (changed('colourBy', 'sizeBy', 'clusterBy')) void this.#run(this.#loadColours());
     else if (changed('filters') && state.layers.length) void this.#run(this.#loadFiltered());
     else if (changed('view', 'selection')) this.#repaintSoon();
-    if (changed('focus', 'selection')) void this.#run(this.#showEdges());
+    if (changed('focus', 'selection', 'allEdges')) void this.#run(this.#showEdges());
     if (changed('hover', 'focus')) this.#showRings();
     if (changed('camera') && state.camera && !this.#scene.view.isMoving) this.#scene.setCamera(state.camera);
   }
@@ -189,14 +185,20 @@ export class MapController {
   }
 
   #place(camera: AppState['camera']): void {
-    const { layers, arrangement } = this.store.getState();
+    const { layers } = this.store.getState();
     const clouds = layers.map(({ sae, places, projection }) => ({
       name: sae,
       places,
       isFlat: projection.dimensions < 3,
     }));
-    this.#scene.setClouds(clouds, arrangement, camera);
+    this.#scene.setClouds(clouds, app.getState().arrangement, camera);
     this.store.setState({ isFlat: this.#scene.isFlat });
+  }
+
+  #rearrange(camera: AppState['camera']): void {
+    this.#place(camera);
+    this.#repaint();
+    void this.#run(this.#showEdges());
   }
 
   async #loadColours(): Promise<void> {
@@ -314,8 +316,8 @@ export class MapController {
 
   async #showEdges(): Promise<void> {
     const turn = (this.#turn.edges += 1);
-    const { layers, allEdges } = this.store.getState();
-    const { focus, selection } = app.getState();
+    const { layers } = this.store.getState();
+    const { focus, selection, allEdges } = app.getState();
     if (!layers.length) return;
     const wants = allEdges || focus !== null || selection !== null;
     const n = wants ? (allEdges ? layers.length : 1) : 0;
@@ -452,18 +454,6 @@ export class MapController {
   setFlying(isFlying: boolean): void {
     this.#scene.controls.isFlying = isFlying;
     this.store.setState({ isFlying });
-  }
-
-  setArrangement(arrangement: Arrangement): void {
-    this.store.setState({ arrangement });
-    this.#place(null);
-    this.#repaint();
-    void this.#run(this.#showEdges());
-  }
-
-  setAllEdges(allEdges: boolean): void {
-    this.store.setState({ allEdges });
-    void this.#run(this.#showEdges());
   }
 
   /** Mark what a search found; null marks nothing. */

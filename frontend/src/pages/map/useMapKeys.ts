@@ -2,7 +2,7 @@
 import { useMemo } from 'react';
 import { useCommands } from '../../ui/useCommands';
 import { toggle } from '../../core/selection';
-import { app, setFocus } from '../../core/state';
+import { app, patch, setFocus } from '../../core/state';
 import type { MapController } from './controller';
 
 const GROUP = 'Map';
@@ -34,7 +34,7 @@ export function useMapKeys(controller: MapController, isBeside: boolean): void {
         keys: 'e',
         label: 'All edges, or those of the selection',
         group: GROUP,
-        run: () => controller.setAllEdges(!store.getState().allEdges),
+        run: () => patch({ allEdges: !app.getState().allEdges }),
       },
       { keys: 'x', label: 'Draw a lasso', group: GROUP, run: toggleTool('lasso') },
       { keys: 'b', label: 'Draw a box', group: GROUP, run: toggleTool('rectangle') },

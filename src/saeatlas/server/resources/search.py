@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from saeatlas.atlas.search import Found, search
+from saeatlas.atlas.search import MAX_HITS, Found, search
 from saeatlas.atlas.search_query import MAX_QUERY
 from saeatlas.server.live import AtlasNow
 from saeatlas.server.respond import record
@@ -108,7 +108,7 @@ def search_atlas(
         str | None, Query(description="Only this SAE, and the documents of its corpus.", min_length=1, max_length=200)
     ] = None,
     kind: Annotated[Literal["features", "documents"] | None, Query(description="Only these; both without.")] = None,
-    limit: Annotated[int, Query(description="Hits of each kind.", ge=1, le=200)] = 20,
+    limit: Annotated[int, Query(description="Hits of each kind.", ge=1, le=MAX_HITS)] = 20,
 ) -> Response:
     """Find features by words in labels, explanations and top tokens, and documents by text and metadata.
 
