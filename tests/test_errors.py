@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import pickle
 import re
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -106,14 +107,23 @@ def test_error_survives_pickling(error_class: type[SaeatlasError]) -> None:
     error = error_class("What happened", hint="What to do", kind="over-budget")
     error.add_note("while importing")
     found = pickle.loads(pickle.dumps(error))
-    assert (type(found), found.message, found.hint, found.kind, found.__notes__, str(found)) == (
+    assert (type(found), found.message, found.hint, found.kind, found.notes, str(found)) == (
         error_class,
         "What happened",
         "What to do",
         "over-budget",
-        ["while importing"],
+        ("while importing",),
         "What happened",
     )
+
+
+def test_traceback_shows_the_hint_below_the_message(error_class: type[SaeatlasError]) -> None:
+    lines = "".join(traceback.format_exception(error_class("Asked for 'x', found 'y'", hint="Do z"))).splitlines()
+    assert lines[-2:] == [f"saeatlas.errors.{error_class.__name__}: Asked for 'x', found 'y'", "hint: Do z"]
+
+
+def test_traceback_of_an_error_without_a_hint_ends_with_its_message(error_class: type[SaeatlasError]) -> None:
+    assert "hint" not in "".join(traceback.format_exception(error_class("Asked for 'x', found 'y'")))
 
 
 @pytest.mark.parametrize(

@@ -104,16 +104,28 @@ class SaeatlasError(Exception):
         self.kind = kind or self.default_kind
         if self.kind not in KINDS:
             raise InternalError(f"Unknown error kind: '{self.kind}'")
+        if hint:
+            # Tracebacks show notes below the message, and would not show an attribute.
+            self.add_note(_as_note(hint))
 
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was added on the way out, without the hint."""
+        return tuple(note for note in getattr(self, "__notes__", ()) if note != _as_note(self.hint))
+
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process boundaries, and the default would lose the keyword arguments.
-        return _rebuild, (type(self), self.message, self.hint, self.kind, getattr(self, "__notes__", []))
+        return _rebuild, (type(self), self.message, self.hint, self.kind, self.notes)
 
 
-def _rebuild(cls: type[SaeatlasError], message: str, hint: str, kind: str, notes: list[str]) -> SaeatlasError:
+def _as_note(hint: str) -> str:
+    return f"hint: {hint}"
+
+
+def _rebuild(cls: type[SaeatlasError], message: str, hint: str, kind: str, notes: tuple[str, ...]) -> SaeatlasError:
     error = cls(message, hint=hint, kind=kind)
     for note in notes:
         error.add_note(note)

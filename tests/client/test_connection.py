@@ -179,7 +179,7 @@ def test_problem_becomes_the_exception_with_kind_hint_and_notes() -> None:
         422, {"detail": "no", "kind": "over-budget", "hint": "less", "notes": ["while reading"]} | {"status": 507}
     )
     assert (error.message, error.hint, error.kind) == ("no", "less", "over-budget")
-    assert error.__notes__ == ["while reading"]
+    assert error.notes == ("while reading",)
 
 
 def test_problem_with_members_of_other_types_is_still_an_exception() -> None:

@@ -183,7 +183,7 @@ def test_bad_entry_is_named(store: MemoryStore, kit: Any, field: str, value: flo
     with pytest.raises(SourceError) as caught:
         import_source(store, kit.with_data(kit.importer(), **{field: array}))
     assert (caught.value.message, caught.value.kind, head(store).number) == (message, kind, 0)
-    assert caught.value.__notes__ == ["While making 'sae/toy/segment/00002'"]
+    assert caught.value.notes == ("While making 'sae/toy/segment/00002'",)
 
 
 def test_duplicate_feature_is_named(store: MemoryStore, kit: Any) -> None:

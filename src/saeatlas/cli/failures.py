@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from cyclopts import CycloptsError
@@ -43,7 +44,7 @@ def _report_output(error: OSError) -> int:
 
 def _report_known(error: SaeatlasError) -> int:
     """Print an error of saeatlas with its hint and notes; give the exit code of its class."""
-    _complain(error.message, error.hint, _notes(error))
+    _complain(error.message, error.hint, _sentences(error.notes))
     return error.exit_code
 
 
@@ -64,7 +65,7 @@ def _report_unexpected(error: BaseException) -> int:
     _complain(
         f"Unexpected {type(error).__name__}{place}: {error}",
         "This is a bug in saeatlas: please report it with the output of the same command under SAEATLAS_DEBUG=1.",
-        _notes(error),
+        _sentences(getattr(error, "__notes__", ())),
     )
     return InternalError.exit_code
 
@@ -92,9 +93,8 @@ def _give_up_output() -> None:
     os.close(nowhere)
 
 
-def _notes(error: BaseException) -> tuple[str, ...]:
+def _sentences(notes: Iterable[str]) -> tuple[str, ...]:
     """Return the notes that are sentences; tracebacks from worker processes are for SAEATLAS_DEBUG=1."""
-    notes: list[str] = getattr(error, "__notes__", [])
     return tuple(note for note in notes if "Traceback (most recent call last)" not in note)
 
 

@@ -161,7 +161,7 @@ def _known(request: Request, error: Exception) -> Response:
         url: str = request.app.state.live.store.url
         return text.replace(f"'{url}'", "the atlas").replace(url, "the atlas")
 
-    notes = tuple(told(note) for note in getattr(error, "__notes__", ()) if "Traceback" not in note)
+    notes = tuple(told(note) for note in error.notes if "Traceback" not in note)
     return problem(
         request.url.path,
         error.http_status,
