@@ -30,8 +30,8 @@ def command(  # noqa: PLR0913 - each is an option of the command
         bool, Parameter(negative="", show_default=False, help="Take no labels and start no jobs.")
     ] = False,
     token: Annotated[
-        str, Parameter(show_default=False, help="What every request must show; made where --host needs one.")
-    ] = "",
+        str | None, Parameter(show_default=False, help="What every request must show; made where --host needs one.")
+    ] = None,
     allow_host: Annotated[
         tuple[str, ...],
         Parameter(negative="", show_default=False, help="Another name that the server may be addressed by."),
@@ -95,17 +95,22 @@ def _serve(atlas: str, port: int, settings: ServerSettings, *, is_opened: bool) 
     say("Stopped.")
 
 
-def _token(given: str, *, is_needed: bool) -> str:
-    """Return the token to ask for: a given one, or a new one where anybody could connect; else none."""
+def _token(given: str | None, *, is_needed: bool) -> str:
+    """Return the token to ask for: a given one, or a new one where anybody could connect; else none.
+
+    An empty one is refused: it comes from a variable that was not set, by somebody who meant to have a token.
+    """
     from saeatlas.errors import InvalidInput
 
-    if given and (len(given) < _LEAST_TOKEN or not given.isascii() or not given.isprintable() or " " in given):
+    if given is not None and (len(given) < _LEAST_TOKEN or not given.isascii() or not given.isprintable() or " " in given):
         raise InvalidInput(
             f"A token has at least {_LEAST_TOKEN} letters, digits or signs, found: {len(given)} characters",
             hint="Leave --token out to have one made.",
         )
-    if given or not is_needed:
+    if given is not None:
         return given
+    if not is_needed:
+        return ""
     import secrets
 
     return secrets.token_urlsafe(24)
