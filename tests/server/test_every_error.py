@@ -176,6 +176,23 @@ def test_columns_conditions_and_orders_that_are_not_there(client: TestClient, op
     check(wrong(answer, 404, 422) for answer in asked)
 
 
+def test_parameter_that_nobody_knows(client: TestClient, operations: list[Operation]) -> None:
+    ours = [one for one in operations if one.path.startswith("/api/v1/")]
+    assert len(ours) > 35
+    check(wrong(ask(client, one, params=one.needed() | {"limti": "5"}), 422) for one in ours)
+
+
+def test_misspelt_parameter_is_told_the_one_that_is_near(client: TestClient) -> None:
+    answer = client.get("/api/v1/saes/toy/features", params={"colums": "stats.max"})
+    assert (answer.status_code, answer.json()["hint"]) == (422, "Did you mean 'columns'?")
+
+
+def test_parameter_that_is_given_twice(client: TestClient, operations: list[Operation]) -> None:
+    given = [("format", "json"), ("format", "json")]
+    ours = [one for one in operations if one.path.startswith("/api/v1/")]
+    check(wrong(ask(client, one, params=[*one.needed().items(), *given]), 422) for one in ours)
+
+
 def test_parameter_that_is_needed_and_missing(client: TestClient, operations: list[Operation]) -> None:
     check(wrong(ask(client, one, params={}), 422) for one in operations if one.needed())
 

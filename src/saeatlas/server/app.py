@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from anyio import to_thread
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -24,6 +24,7 @@ from saeatlas.server.guard import Guard
 from saeatlas.server.live import Live
 from saeatlas.server.metrics import Measure, Metrics
 from saeatlas.server.pages import Pages
+from saeatlas.server.parameters import refuse_unknown
 from saeatlas.server.problems import PROBLEMS, CatchUnexpected, Problem, add_problem_handlers, methods_of
 from saeatlas.server.respond import ARROW, JSON
 from saeatlas.server.settings import ServerSettings
@@ -99,14 +100,15 @@ def _mount(app: FastAPI, module: ModuleType) -> None:
     """Mount a resource under the API and, what reads, under a commit; `PREFIX` in it names another place."""
     router: APIRouter = module.router
     prefix: str = getattr(module, "PREFIX", API)
-    app.include_router(router, prefix=prefix, responses=PROBLEMS)
+    checks = [Depends(refuse_unknown)] if prefix == API else []
+    app.include_router(router, prefix=prefix, responses=PROBLEMS, dependencies=checks)
     _note_methods(app, prefix, router.routes)
     if prefix == API:
         pinned = APIRouter()
         pinned.routes.extend(
             route for route in router.routes if isinstance(route, APIRoute) and (route.methods or set()) <= {"GET"}
         )
-        app.include_router(pinned, prefix=_PINNED, include_in_schema=False)
+        app.include_router(pinned, prefix=_PINNED, include_in_schema=False, dependencies=checks)
         _note_methods(app, _PINNED, pinned.routes)
 
 

@@ -102,7 +102,9 @@ def _token(given: str | None, *, is_needed: bool) -> str:
     """
     from saeatlas.errors import InvalidInput
 
-    if given is not None and (len(given) < _LEAST_TOKEN or not given.isascii() or not given.isprintable() or " " in given):
+    if given is not None and (
+        len(given) < _LEAST_TOKEN or not given.isascii() or not given.isprintable() or " " in given
+    ):
         raise InvalidInput(
             f"A token has at least {_LEAST_TOKEN} letters, digits or signs, found: {len(given)} characters",
             hint="Leave --token out to have one made.",
