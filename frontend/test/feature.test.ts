@@ -5,7 +5,17 @@ import { byEffect, certaintyText, effectText, levelLines, type BreakdownInfo } f
 import { columnsLeftOut, lacksOf, reasonOf } from '../src/pages/feature/missing';
 import { anyOther, idFrom, stepsFrom } from '../src/pages/feature/order';
 import { segmentsOf } from '../src/ui/usePath';
-import { groupsOf, isFirst, paramsOf, type Question } from '../src/pages/feature/picks';
+import {
+  groupsOf,
+  isFirst,
+  paramsOf,
+  readContext,
+  readPick,
+  readRange,
+  readSeed,
+  writeRange,
+  type Question,
+} from '../src/pages/feature/picks';
 
 describe('names in an address', () => {
   it.each(['typing:TypedDict', 'a/b', 'a%3Ab', '日本 語', '?#'])('come back as they were: %s', (name) =>
@@ -69,6 +79,22 @@ describe('examples', () => {
   it('are asked for by their part, and without a seed where nothing is drawn', () => {
     expect(paramsOf(question)).toMatchObject({ n: 5, strata: 4, seed: 0, before: 20, after: 10 });
     expect(paramsOf({ ...question, pick: 'top' })).toMatchObject({ n: 20, seed: undefined, strata: undefined });
+  });
+
+  it('come back from an address, and nothing broken does', () => {
+    for (const range of [
+      { low: null, high: null },
+      { low: 0.1, high: null },
+      { low: null, high: 1e-7 },
+      { low: -2.5, high: 3 },
+    ])
+      expect(readRange(writeRange(range))).toEqual(range);
+    expect(readRange(null)).toEqual({ low: null, high: null });
+    expect(readRange('x_NaN')).toEqual({ low: null, high: null });
+    expect(readRange('5')).toEqual({ low: 5, high: null });
+    expect([readPick('quantiles'), readPick('worst'), readPick(null)]).toEqual(['quantiles', 'top', 'top']);
+    expect([readContext('50'), readContext('51'), readContext(null)]).toEqual([50, 20, 20]);
+    expect([readSeed('7'), readSeed('-7'), readSeed('1e9'), readSeed(null)]).toEqual([7, 0, 0, 0]);
   });
 
   it('stand in groups by the part they were drawn from', () => {

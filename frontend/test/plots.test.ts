@@ -4,6 +4,7 @@ import {
   binAt,
   brushBetween,
   brushCount,
+  brushOver,
   brushRange,
   layoutHistogram,
   moveBrush,
@@ -113,6 +114,20 @@ describe('histogram', () => {
     expect(brushRange(LINEAR, { first: 3, last: 3 })).toEqual({ low: 3, high: null });
     expect(brushRange(LINEAR, { first: 0, last: 0 })).toEqual({ low: null, high: 1 });
     expect(brushRange(LINEAR, null)).toEqual({ low: null, high: null });
+  });
+
+  it('comes back from the values that it selects, and from values that lie near its edges', () => {
+    const bins = LINEAR.counts.length;
+    for (let first = 0; first < bins; first++)
+      for (let last = first; last < bins; last++) {
+        const { low, high } = brushRange(LINEAR, { first, last });
+        const whole = first === 0 && last === bins - 1;
+        expect(brushOver(LINEAR, low, high)).toEqual(whole ? null : { first, last });
+      }
+    expect(brushOver(LINEAR, 1.1, 2.9)).toEqual({ first: 1, last: 2 });
+    expect(brushOver(LINEAR, -50, null)).toBeNull();
+    expect(brushOver(LINEAR, 50, null)).toEqual({ first: bins - 1, last: bins - 1 });
+    expect(brushOver({ scale: 'linear', edges: [], counts: [] }, 1, 2)).toBeNull();
     expect(brushCount(LINEAR, { first: 0, last: 1 }) + brushCount(LINEAR, { first: 2, last: 3 })).toBe(106);
     expect(brushCount(LINEAR, null)).toBe(106);
   });

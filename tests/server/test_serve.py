@@ -125,7 +125,9 @@ def test_host_that_is_none_of_this_machine_is_refused() -> None:
         listen("192.0.2.1", 0)
 
 
-@pytest.mark.parametrize("options", [["--port", "65536"], ["--token", "short"], ["--token", ""], ["--pages", "nowhere"]])
+@pytest.mark.parametrize(
+    "options", [["--port", "65536"], ["--token", "short"], ["--token", ""], ["--pages", "nowhere"]]
+)
 def test_option_that_cannot_be_is_refused(atlas: Atlas, options: list[str]) -> None:
     assert main(["serve", "--atlas", atlas.url, *options]) in {2, 3}
 

@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
-from watched_pages import Pages
+from playwright.sync_api import Browser, Page, expect
+from watched_pages import Pages, watched
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -36,6 +36,36 @@ def test_brush_moved_by_keys_drives_the_examples(pages: Pages) -> None:
     assert max(shown) < bound * 1.005 < first[0]
     page.keyboard.press("Escape")
     expect(page.get_by_text("from all active rows of the corpus")).to_be_visible()
+
+
+def test_link_brings_back_which_examples_are_shown(pages: Pages, browser: Browser) -> None:
+    page = pages.open("/s/toy/f/3", "feature")
+    page.get_by_role("button", name="Values log").click()
+    page.get_by_role("slider", name="Lowest value").focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")
+    page.get_by_role("tab", name="Random").click()
+    page.get_by_role("button", name="Draw others").click()
+    page.get_by_label("Context").select_option("50")
+    panel = page.get_by_role("tabpanel", name="Random")
+    expect(panel).to_have_attribute("aria-busy", "false")
+    said, values = page.get_by_role("status").filter(has_text="Examples from").inner_text(), _values(page)
+    assert values
+    other = browser.new_context(viewport=page.viewport_size, reduced_motion="reduce")
+    with watched(other, pages.address) as theirs:
+        theirs.page.goto(page.url)
+        theirs.wait("feature")
+        expect(theirs.page.get_by_role("tabpanel", name="Random")).to_have_attribute("aria-busy", "false")
+        expect(theirs.page.get_by_role("status").filter(has_text="Examples from")).to_have_text(said)
+        expect(theirs.page.get_by_role("button", name="Values log")).to_have_attribute("aria-pressed", "true")
+        expect(theirs.page.get_by_label("Context")).to_have_value("50")
+        assert _values(theirs.page) == values
+        # What was asked about one feature is not asked about the next.
+        theirs.page.keyboard.press("]")
+        expect(theirs.page.locator("h1")).to_contain_text("Feature 4")
+        expect(theirs.page.get_by_role("tab", name="Top")).to_have_attribute("aria-selected", "true")
+        expect(theirs.page.get_by_text("from all active rows of the corpus")).to_be_visible()
+    other.close()
 
 
 def test_arrow_keys_read_the_tokens_of_an_example(pages: Pages) -> None:

@@ -38,6 +38,12 @@ export function linkTo(path: string): string {
   return query ? `${path}?${query}` : path;
 }
 
+/** The address of what is on show, with what in it is the page's own. */
+export function linkHere(): string {
+  const query = encodeState(sharedOf(app.getState()), new URLSearchParams(location.search)).toString();
+  return location.pathname + (query ? `?${query}` : '') + location.hash;
+}
+
 /** Follow the state until the answer is called; `apply` is told what an address that was gone back to holds. */
 export function followState(apply: (shared: Shared) => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -47,8 +53,7 @@ export function followState(apply: (shared: Shared) => void): () => void {
 
   const write = () => {
     timer = undefined;
-    const query = encodeState(sharedOf(app.getState()), new URLSearchParams(location.search)).toString();
-    const url = location.pathname + (query ? `?${query}` : '') + location.hash;
+    const url = linkHere();
     const keys = [...loud].sort().join();
     loud = new Set();
     if (url === location.pathname + location.search + location.hash) return;

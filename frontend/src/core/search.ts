@@ -102,7 +102,11 @@ export function hasIndex(detail: SaeDetail | null): boolean {
 /** Ask the server's index; where the atlas has none, match the labels of the SAE on show. */
 export async function search(query: string, about: Asked, signal?: AbortSignal): Promise<Found> {
   if (about.hasIndex ?? hasIndex(app.getState().detail)) {
-    const answer = await getJson<SearchResult>('/search', { q: query, sae: about.sae, kind: about.kind, limit: about.limit }, signal);
+    const answer = await getJson<SearchResult>(
+      '/search',
+      { q: query, sae: about.sae, kind: about.kind, limit: about.limit },
+      signal,
+    );
     const { corrected, is_any, total, hits } = answer;
     return { by: 'index', corrected, is_any, total, hits };
   }

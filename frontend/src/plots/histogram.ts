@@ -123,6 +123,17 @@ export function brushRange(data: HistogramData, brush: Brush | null): { low: num
   };
 }
 
+/** The brush that selects a range of values, to the nearest edges of bins; null where it would select all of them. */
+export function brushOver(data: HistogramData, low: number | null, high: number | null): Brush | null {
+  const bins = data.counts.length;
+  if (!bins || (low === null && high === null)) return null;
+  const nearest = (value: number) =>
+    data.edges.reduce((best, edge, at) => (Math.abs(edge - value) < Math.abs(data.edges[best] - value) ? at : best), 0);
+  const first = low === null ? 0 : Math.min(nearest(low), bins - 1);
+  const last = high === null ? bins - 1 : Math.max(first, nearest(high) - 1);
+  return first === 0 && last === bins - 1 ? null : { first, last };
+}
+
 /** How many rows a brush covers. */
 export function brushCount(data: HistogramData, brush: Brush | null): number {
   const from = brush?.first ?? 0;

@@ -1,16 +1,21 @@
 /** The values of a feature and the rows behind them: what the brush covers is what the examples show. */
 
-import { useCallback, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 
 import type { FeatureBundle } from '../../core/types';
 import { Histogram } from '../../plots/Histogram';
-import type { Brush } from '../../plots/histogram';
+import { brushOver, brushRange, type Brush } from '../../plots/histogram';
 import { count } from '../../core/numbers';
 import { Absent, Section } from '../../ui/section/Section';
+import { useOwn } from '../../ui/useOwn';
 import { Examples } from './Examples';
-import type { Range } from './picks';
+import { readRange, writeRange, type Range } from './picks';
 
 const ALL: Range = { low: null, high: null };
+
+function readScale(text: string | null): 'linear' | 'log' {
+  return text === 'log' ? 'log' : 'linear';
+}
 
 export interface ActivationsProps {
   readonly bundle: FeatureBundle;
@@ -19,21 +24,22 @@ export interface ActivationsProps {
 }
 
 export function Activations({ bundle, reasons, onDocument }: ActivationsProps) {
-  const [scale, setScale] = useState<'linear' | 'log'>('linear');
-  const [brush, setBrush] = useState<Brush | null>(null);
-  const [range, setRange] = useState<Range>(ALL);
+  const [scale, setScale] = useOwn('scale', readScale, String);
+  const [asked, setAsked] = useOwn('values', readRange, writeRange);
   const [mark, setMark] = useState<number | null>(null);
   const { histograms } = bundle;
-  const changeScale = useCallback((next: 'linear' | 'log') => {
-    // Bins of the two scales have other edges: what was brushed cannot be said in those of the other.
-    setScale(next);
-    setBrush(null);
-    setRange(ALL);
-  }, []);
-  const changeBrush = useCallback((next: Brush | null, values: Range) => {
-    setBrush(next);
-    setRange(values);
-  }, []);
+  const data = histograms?.[scale] ?? null;
+  const brush = useMemo(() => data && brushOver(data, asked.low, asked.high), [data, asked]);
+  const range = useMemo(() => (data ? brushRange(data, brush) : ALL), [data, brush]);
+  const changeScale = useCallback(
+    (next: 'linear' | 'log') => {
+      // Bins of the two scales have other edges: what was brushed cannot be said in those of the other.
+      setScale(next);
+      setAsked(ALL);
+    },
+    [setScale, setAsked],
+  );
+  const changeBrush = useCallback((_: Brush | null, values: Range) => setAsked(values), [setAsked]);
   if (bundle.is_dead) {
     return (
       <Section title="Activation values">

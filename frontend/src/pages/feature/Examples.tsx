@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import { getJson, isAborted, segment } from '../../core/api';
 import type { Example, ExampleList, FeatureBundle } from '../../core/types';
 import { number, plural } from '../../core/numbers';
+import { useOwn } from '../../ui/useOwn';
 import { Absent, Section, Skeleton } from '../../ui/section/Section';
 import { Legend } from '../../ui/tokens/Legend';
 import { reachOf } from '../../ui/tokens/shades';
@@ -12,13 +13,16 @@ import { ExampleCard } from './ExampleCard';
 import styles from './feature.module.css';
 import { rememberText, wantsText } from './asWritten';
 import {
-  CONTEXT,
+  CONTEXTS,
   SHOWN_N,
   groupsOf,
   isFirst,
   MOST_N,
   paramsOf,
   PICKS,
+  readContext,
+  readPick,
+  readSeed,
   type Pick,
   type Question,
   type Range,
@@ -33,11 +37,11 @@ export interface ExamplesProps {
 }
 
 export function Examples({ bundle, reason, range, onPoint, onDocument }: ExamplesProps) {
-  const [pick, setPick] = useState<Pick>('top');
+  const [pick, setPick] = useOwn('pick', readPick, String);
   const [sizes, setSizes] = useState(SHOWN_N);
   const n = sizes[pick];
-  const [context, setContext] = useState(CONTEXT);
-  const [seed, setSeed] = useState(0);
+  const [context, setContext] = useOwn('context', readContext, String);
+  const [seed, setSeed] = useOwn('seed', readSeed, String);
   const [isText, setText] = useState(wantsText);
   const question = useMemo(() => ({ pick, n, seed, context, range, isText }), [pick, n, seed, context, range, isText]);
   const { examples, isOld, error } = useExamples(bundle, question);
@@ -69,7 +73,7 @@ export function Examples({ bundle, reason, range, onPoint, onDocument }: Example
       <label className={styles.inline}>
         Context{' '}
         <select value={context} onChange={(event) => setContext(Number(event.target.value))}>
-          {[10, 20, 50, 100].map((size) => (
+          {CONTEXTS.map((size) => (
             <option key={size} value={size}>
               {size} tokens
             </option>

@@ -10,6 +10,30 @@ export interface Range {
   readonly high: number | null;
 }
 
+/** A range as an address holds it: both ends, each empty where it is open. */
+export function readRange(text: string | null): Range {
+  const [low, high] = (text ?? '_')
+    .split('_')
+    .map((part) => (part.trim() === '' || !Number.isFinite(Number(part)) ? null : Number(part)));
+  return { low: low ?? null, high: high ?? null };
+}
+
+export function writeRange({ low, high }: Range): string {
+  return `${low ?? ''}_${high ?? ''}`;
+}
+
+export function readPick(text: string | null): Pick {
+  return PICKS.find(({ name }) => name === text)?.name ?? 'top';
+}
+
+export function readContext(text: string | null): number {
+  return CONTEXTS.find((size) => String(size) === text) ?? CONTEXT;
+}
+
+export function readSeed(text: string | null): number {
+  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : 0;
+}
+
 export type Pick = 'top' | 'quantiles' | 'random';
 
 export const PICKS: readonly { readonly name: Pick; readonly text: string; readonly about: string }[] = [
@@ -34,6 +58,8 @@ export const SHOWN_N: Readonly<Record<Pick, number>> = { top: 10, quantiles: 20,
 const FIRST_N: Readonly<Record<Pick, number>> = { top: 20, quantiles: 20, random: 10 };
 export const MOST_N = 100;
 export const CONTEXT = 20;
+/** Tokens before the active one that may be asked for. */
+export const CONTEXTS = [10, CONTEXT, 50, 100] as const;
 const STRATA = 4;
 
 /** Whether a question is the one that the page's first request answered. */

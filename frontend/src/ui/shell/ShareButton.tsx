@@ -1,6 +1,6 @@
 /** Copies the address of what is on show. */
 import { useState } from 'react';
-import { linkTo } from '../../core/history';
+import { linkHere } from '../../core/history';
 import { tell } from '../../core/messages';
 import { app } from '../../core/state';
 import { MOST_IDS } from '../../core/url';
@@ -15,9 +15,7 @@ function isIncomplete(): boolean {
 export function ShareButton() {
   const [isCopied, setCopied] = useState(false);
   const copy = async () => {
-    const url = new URL(linkTo(location.pathname), location.href);
-    const others = new URLSearchParams(location.search);
-    for (const [name, value] of others) if (!url.searchParams.has(name)) url.searchParams.append(name, value);
+    const url = new URL(linkHere(), location.href);
     try {
       await navigator.clipboard.writeText(url.href);
       setCopied(true);
