@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 import saeatlas as sa
+from saeatlas.analyses.stats import Stats
 from saeatlas.atlas.statistics import FeatureStats
 from saeatlas.cli.main import main
 
@@ -298,11 +299,23 @@ def test_show_lists_what_there_is(cli: Run, atlas: Path) -> None:
     assert found["corpora"][0]["has_tokens"] is True
 
 
-@pytest.mark.parametrize("what", ["saes", "corpora", "artifacts", "commits"])
+@pytest.mark.parametrize("what", ["saes", "corpora", "columns", "artifacts", "commits"])
 def test_each_list_is_a_table_and_json(cli: Run, atlas: Path, what: str) -> None:
     code, out, _ = cli("show", what)
     assert code == 0
     assert len(out.splitlines()) == len(json.loads(cli("show", what, "--json")[1])) + 1
+
+
+def test_columns_say_what_they_mean_and_which_saes_have_them(cli: Run, copied: Path) -> None:
+    assert cli("analyze", "stats")[0] == 0
+    found = {one["name"]: one for one in ask(cli, "show", "columns")}
+    assert list(found) == [name for name in ask(cli, "features", "--limit", "1")[0] if name != "feature"]
+    assert found["stats.max"] == {
+        "name": "stats.max",
+        "type": "number",
+        "saes": ["tiny"],
+        "description": Stats.descriptions["max"],
+    }
 
 
 def test_answers_on_a_terminal_are_drawn(atlas: Path, on_terminal: Draw) -> None:

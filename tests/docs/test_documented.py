@@ -13,8 +13,10 @@ import pytest
 import saeatlas
 from saeatlas import errors
 from saeatlas.atlas.feature import Feature
+from saeatlas.atlas.feature_columns import DESCRIPTIONS
 from saeatlas.cli.commands.feature import examples as examples_command
-from saeatlas.pipeline.analysis import Analysis
+from saeatlas.pipeline.analysis import Analysis, Axis
+from saeatlas.pipeline.described_columns import description_of
 from saeatlas.pipeline.importer import Importer
 from saeatlas.pipeline.sae_importer import SaeImporter
 from saeatlas.registry import Registry
@@ -66,6 +68,26 @@ def test_analysis_is_documented_with_every_parameter_and_column(name: str) -> No
     for table, schema in schemas.items():
         assert table == "data" or f"`{table}`" in text
         assert [column for column in schema.names if f"`{column}`" not in text] == []
+
+
+def cell_about(column: str, page: str) -> str:
+    """What the first table that lists a column says it is, without marks of code, in small letters."""
+    rows = re.findall(r"^\| (`[^|]+) \| [^|]+ \| (.+) \|$", text_of(page), re.M)
+    return next(says for names, says in rows if f"`{column}`" in names).replace("`", "").lower()
+
+
+@pytest.mark.parametrize("name", [name for name in ANALYSES if ANALYSES[name].axis == Axis.FEATURE])
+def test_columns_of_an_analysis_are_described_as_in_the_reference(name: str) -> None:
+    plugin = ANALYSES[name]()
+    for column in set(plugin.schema()["data"].names) - {"feature"}:
+        said = description_of(column, plugin.descriptions)
+        assert said, column
+        assert cell_about(column, f"reference/analyses/{name}.md").startswith(said.rstrip(".").lower())
+
+
+@pytest.mark.parametrize("column", DESCRIPTIONS)
+def test_column_that_no_analysis_makes_is_described_as_in_the_reference(column: str) -> None:
+    assert cell_about(column, "reference/analyses/README.md") == DESCRIPTIONS[column].rstrip(".").lower()
 
 
 @pytest.mark.parametrize("name", ANALYSES)

@@ -46,6 +46,14 @@ def test_columns_say_their_type(client: TestClient) -> None:
     assert kinds["histogram.linear_edges"] == "list"
 
 
+def test_columns_say_what_they_mean(client: TestClient) -> None:
+    said = {one["name"]: one["description"] for one in client.get(SAE).json()["columns"]}
+    assert said["stats.max"] == "Largest active value, in units of the source; null without any."
+    assert said["clusters.ward_3"].startswith("Cluster in the cut of Ward's tree")
+    assert said["explanations.n"] == "Explanations of the feature in all sets together; null without any."
+    assert [name for name, text in said.items() if not text] == []
+
+
 def test_sae_without_activations_has_no_rows_and_says_null(tmp_path: Path, connect: Any) -> None:
     import saeatlas
     from saeatlas.testing.parts_importer import PartsImporter, make_parts

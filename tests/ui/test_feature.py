@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from watched_pages import Pages, watched
 
+from saeatlas.analyses.token_profile import TokenProfile
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -96,6 +98,13 @@ def test_next_feature_is_the_next_one_of_the_table(pages: Pages) -> None:
     page.get_by_label("Go to id").fill("63")
     page.keyboard.press("Enter")
     expect(page.get_by_text("not among the 63 that the filters let through")).to_be_visible()
+
+
+def test_names_of_all_columns_say_what_they_mean(pages: Pages) -> None:
+    page = pages.open("/s/toy/f/3", "feature")
+    page.get_by_text(re.compile("columns of analyses$")).click()
+    says = f"token-profile.entropy: {TokenProfile.descriptions['entropy']}"
+    expect(page.get_by_title(says, exact=True)).to_be_visible()
 
 
 def test_label_is_saved_by_keys_superseded_and_taken_back(pages: Pages) -> None:

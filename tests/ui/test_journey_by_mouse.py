@@ -12,6 +12,7 @@ from shown_state import Stops, asked, first_number, map_place, order, rest, sett
 from watched_pages import Pages, watched
 
 import saeatlas
+from saeatlas.analyses.stats import Stats
 
 SVG = "{http://www.w3.org/2000/svg}"
 N = 64
@@ -116,11 +117,16 @@ def _choose_columns(pages: Pages) -> None:
     page = pages.page
     page.get_by_role("button", name="Columns", exact=True).click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_role("searchbox").fill("std")
-    dialog.get_by_role("group", name="stats", exact=True).get_by_role("checkbox", name=re.compile("^std")).check()
+    dialog.get_by_role("searchbox").fill("standard deviation")
+    box = dialog.get_by_role("group", name="stats", exact=True).get_by_role("checkbox", name=re.compile("^std"))
+    expect(box).to_have_accessible_description(Stats.descriptions["std"])
+    expect(dialog.get_by_text(Stats.descriptions["std"])).to_be_visible()
+    box.check()
     dialog.get_by_role("button", name="Done").click()
     expect(dialog).to_have_count(0)
-    expect(page.get_by_role("columnheader").get_by_title(re.compile(r"^stats\.std"))).to_be_visible()
+    says = f"stats.std: {Stats.descriptions['std']}"
+    expect(page.get_by_role("columnheader").get_by_title(says, exact=True)).to_be_visible()
+    expect(page.get_by_role("region", name="Filter stats.std").get_by_title(says, exact=True)).to_be_visible()
 
 
 def _label_two_at_once(pages: Pages, stops: Stops) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -45,6 +46,15 @@ class Clusters(Analysis):
     needs: ClassVar[frozenset[str]] = frozenset({"weights"})
     libraries: ClassVar[tuple[str, ...]] = ("scipy", "sklearn")
     may_use: ClassVar[frozenset[str]] = frozenset({"top-tokens", "explanations"})
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "ward_*": "Cluster in the cut of Ward's tree at as many clusters as the name says, from 0 by descending size; "
+        "null without a direction.",
+        "hdbscan": "Cluster by HDBSCAN, from 0 by descending size; null in none (noise), or without a direction.",
+        "hdbscan_probability": "How firmly the feature belongs to its cluster by HDBSCAN, 0 to 1; 0 for noise, "
+        "null without a direction.",
+        "recursive": "Way to the deepest cluster by HDBSCAN within clusters: 2/0 is the largest cluster within the "
+        "third largest of all; null in none.",
+    }
 
     of: Literal["decoder", "encoder", "umap"] = "decoder"
     """What is clustered: directions in the decoder or encoder, or positions on the map that 'umap' draws. A map

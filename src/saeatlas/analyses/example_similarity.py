@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -43,6 +44,24 @@ class ExampleSimilarity(Analysis):
     version: ClassVar[int] = 1
     axis: ClassVar[Axis] = Axis.FEATURE
     needs: ClassVar[frozenset[str]] = frozenset({EXAMPLES})
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "n_examples": "Examples of the feature that were compared.",
+        "n_peak_tokens": "Different tokens at the peaks of the examples.",
+        "token_entropy": "Shannon entropy of the tokens at the peaks of the examples, in bits; null without examples.",
+        "n_pairs": "Pairs of examples whose vectors both have a direction.",
+        "mean_cosine": "Mean cosine of the vectors of pairs of examples, −1 to 1; null without pairs.",
+        "std_cosine": "Population standard deviation of the cosines of pairs of examples (divided by n_pairs); "
+        "null without pairs.",
+        "min_cosine": "Smallest cosine of a pair of examples, −1 to 1; null without pairs.",
+        "max_cosine": "Largest cosine of a pair of examples, −1 to 1; null without pairs.",
+        **{
+            f"jaccard_{size}": "Mean Jaccard similarity of all pairs of texts of examples, as sets of their character "
+            f"n-grams of {size}, 0 to 1; null with fewer than two examples."
+            for size in _SIZES
+        },
+        "jaccard_words": "Mean Jaccard similarity of all pairs of texts of examples, as sets of their words, 0 to 1; "
+        "null with fewer than two examples.",
+    }
 
     kind: Literal["both", "semantic", "lexical", "neither"] = "both"
     """Which similarities to compute; 'neither' leaves counts and entropy."""

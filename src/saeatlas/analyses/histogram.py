@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -37,6 +37,16 @@ class Histogram(Analysis):
     version: ClassVar[int] = 1
     axis: ClassVar[Axis] = Axis.FEATURE
     needs: ClassVar[frozenset[str]] = frozenset({"activations"})
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "n_active": "Rows where the feature is active: its value is above 0.",
+        "n_inactive": "Rows of the corpus where the feature is not active.",
+        "linear_edges": "Edges of bins of equal width, one more than bins, from 0 to the largest value, in units of "
+        "the source; null without active values.",
+        "linear_counts": "Active rows in each bin of equal width.",
+        "log_edges": "Edges of bins of equal ratio, one more than bins, from the smallest active value to the largest, "
+        "in units of the source; null without active values.",
+        "log_counts": "Active rows in each bin of equal ratio.",
+    }
 
     bins: int = 40
     """Bins of each kind."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +66,25 @@ class LogitEffects(Analysis):
     needs: ClassVar[frozenset[str]] = frozenset({"weights"})
     may_use: ClassVar[frozenset[str]] = frozenset({"activations"})
     paths: ClassVar[frozenset[str]] = frozenset({"unembedding", "vocabulary", "norm_file"})
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "n_tokens": "Tokens of the vocabulary that are ranked.",
+        "effect_norm": "Euclidean length of the feature's direct effects on the logits of all ranked tokens, per unit "
+        "of activation; 0 without a direction.",
+        "effect_mean": "Mean of the feature's direct effects on the logits of all ranked tokens, per unit of "
+        "activation.",
+        "effect_std": "Population standard deviation of the feature's direct effects on the logits of all ranked "
+        "tokens, per unit of activation.",
+        "mean_active": "Mean of the feature's active values, in units of the source; "
+        "null when it never fires, or without activations.",
+        "rms": "Root mean square of the activation over all rows, silent ones as 0, in units of the source; "
+        "null without activations.",
+        "importance": "Root mean square size of what the feature adds to the logits, rms × effect_norm; "
+        "null without activations.",
+        "importance_active": "Size of what the feature adds to the logits when it fires, mean_active × effect_norm; "
+        "null when it never fires, or without activations.",
+        "top_tokens": "The five tokens with the largest direct effects, largest first; null without a vocabulary.",
+        "bottom_tokens": "The five tokens with the smallest direct effects, smallest first; null without a vocabulary.",
+    }
 
     unembedding: str = ""
     """File with the unembedding (safetensors, NPZ, NPY), or the folder of the model."""

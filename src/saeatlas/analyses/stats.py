@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -39,6 +39,27 @@ class Stats(Analysis):
     version: ClassVar[int] = 1
     axis: ClassVar[Axis] = Axis.FEATURE
     needs: ClassVar[frozenset[str]] = frozenset({"activations"})
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "n_rows": "Rows of the corpus.",
+        "n_listed": "Rows that list the feature, zeros and negatives included.",
+        "n_active": "Rows where the feature is active: its value is above floor, by default 0.",
+        "density": "Share of the rows where the feature is active, n_active / n_rows; null without rows.",
+        "density_low": "Lower end of the 95 % Wilson score interval of the density, rows taken as independent.",
+        "density_high": "Upper end of the 95 % Wilson score interval of the density, rows taken as independent.",
+        "sum": "Sum of the active values, in units of the source; 0 without any.",
+        "mean": "Mean of the active values, in units of the source; null without any.",
+        "std": "Population standard deviation of the active values (divided by n_active), in units of the source; "
+        "null without any.",
+        "min": "Smallest active value, in units of the source; null without any.",
+        "q25": "First quartile of the active values by linear interpolation, in units of the source; null without any.",
+        "median": "Median of the active values, in units of the source; null without any.",
+        "q75": "Third quartile of the active values by linear interpolation, in units of the source; null without any.",
+        "max": "Largest active value, in units of the source; null without any.",
+        "skewness": "Population skewness of the active values, third central moment / std³; "
+        "null without any, or when all are equal.",
+        "kurtosis": "Population excess kurtosis of the active values, fourth central moment / std⁴ − 3; "
+        "null without any, or when all are equal.",
+    }
 
     floor: float = 0.0
     """Values at or below this count as silence; at least 0, because rows that list nothing have value 0."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -46,6 +46,26 @@ class TokenProfile(Analysis):
     version: ClassVar[int] = 1
     axis: ClassVar[Axis] = Axis.FEATURE
     needs: ClassVar[frozenset[str]] = frozenset({"activations", "tokens", "documents"})
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "n_active": "Rows where the feature is active: its value is above 0.",
+        "n_without_token": "Active rows whose token is not known, which count for positions and contexts only.",
+        "n_tokens": "Different tokens that the feature is active on.",
+        "entropy": "Shannon entropy of the tokens of the active rows in bits, plug-in estimate; null without tokens.",
+        "entropy_corrected": "Entropy with the correction of Miller and Madow for few rows, entropy + "
+        "(n_tokens − 1) / (2 n ln 2) bits, n being the active rows with a token; null without tokens.",
+        "single_token_share": "Share of the most frequent token among the active rows with a token; "
+        "null without tokens.",
+        "single_token": "Index into the corpus' vocabulary of the most frequent token of the active rows, "
+        "of equal ones the lower; null without tokens.",
+        "single_token_string": "What the most frequent token of the active rows reads as; null without tokens.",
+        "position_mean": "Mean relative position in the document, position / max(rows − 1, 1), over the active rows, "
+        "0 to 1; null without active rows.",
+        "position_std": "Population standard deviation of the relative position over the active rows; "
+        "null without active rows.",
+        "position_counts": "Active rows by relative position, in position_bins bins of equal width from 0 to 1.",
+        "n_contexts": "Active rows around which n-grams were counted: the top_activations strongest, or all where that "
+        "is 0.",
+    }
 
     k: int = 20
     """Tokens per feature, by descending TF-IDF."""

@@ -55,6 +55,12 @@ class Umap(Analysis):
     axis: ClassVar[Axis] = Axis.FEATURE
     needs: ClassVar[frozenset[str]] = frozenset({"weights"})
     libraries: ClassVar[tuple[str, ...]] = ("umap", "scipy")
+    descriptions: ClassVar[Mapping[str, str]] = {
+        column: f"{place} coordinate on the map in {dimensions} dimensions, scaled to reach 50 or −50; "
+        "null without a direction, or where that map was not asked for."
+        for dimensions, columns in (("two", _COLUMNS[2]), ("three", _COLUMNS[3]))
+        for place, column in zip(("First", "Second", "Third"), columns, strict=False)
+    }
 
     of: Literal["decoder", "encoder"] = "decoder"
     """Which directions to map."""

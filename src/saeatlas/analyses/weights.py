@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -53,6 +53,30 @@ class Weights(Analysis):
     version: ClassVar[int] = 1
     axis: ClassVar[Axis] = Axis.FEATURE
     needs: ClassVar[frozenset[str]] = frozenset({"weights"})
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "decoder_norm": "Euclidean length of the decoder row.",
+        "decoder_max": "Largest absolute number of the decoder row.",
+        "decoder_participation": "Over how many axes the decoder row spreads, (Σ x²)² / Σ x⁴, from 1 to d_out; "
+        "null for a row of zeros.",
+        "decoder_bias_cosine": "Cosine of the decoder row with the decoder's bias, −1 to 1; "
+        "null without a bias, or where one of the two is zero.",
+        "encoder_norm": "Euclidean length of the encoder row; null for tied SAEs, which have no encoder of their own.",
+        "encoder_decoder_cosine": "Cosine of encoder and decoder row, −1 to 1; "
+        "null without an encoder, where one of the two is zero, or where their lengths differ.",
+        "magnitude_scale": "Scale of the magnitude of a gated SAE, exp(r_mag); null for other architectures.",
+        "encoder_bias": "Bias of the encoder, b_enc; null where the architecture has none.",
+        "gate_bias": "Bias of the gate of a gated SAE, b_gate; null for other architectures.",
+        "magnitude_bias": "Bias of the magnitude of a gated SAE, b_mag; null for other architectures.",
+        "threshold": "Pre-activation that must be exceeded, of a JumpReLU; null for other architectures.",
+        "firing_frequency": "Share of the training tokens on which the feature fired, as the source states it; "
+        "null where it does not.",
+        "decoder_max_axis": "Axis of the largest absolute number of the decoder row, from 0, the first of equal ones; "
+        "null for a row of zeros.",
+        "is_zero_decoder": "Whether the decoder row is all zeros: the feature can do nothing.",
+        "is_zero_encoder": "Whether the encoder row is all zeros; null without an encoder.",
+        "duplicate_of": "Lowest feature with the same decoder row, number for number; "
+        "null for the first of them, and for rows of zeros.",
+    }
 
     def schema(self) -> dict[str, pa.Schema]:
         """Return the schema; see docs/reference/analyses/weights.md for each column."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from saeatlas.atlas.characteristic_tokens import ANALYSIS as TOKENS
-from saeatlas.atlas.characteristic_tokens import token_strings
+from saeatlas.atlas.characteristic_tokens import MOST, STRINGS, token_strings
 from saeatlas.atlas.tables import analyses_of, state_of
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from saeatlas.atlas.sae import SAE
 
 __all__ = [
+    "DESCRIPTIONS",
     "EXPLANATIONS",
     "LABELS",
     "column_types",
@@ -31,6 +32,23 @@ EXPLANATIONS = "explanations"
 """What stands before the columns that come from explanations and not from an analysis."""
 LABELS = "labels"
 """What stands before the columns that come from labels, which change while a commit does not."""
+DESCRIPTIONS: Mapping[str, str] = {
+    STRINGS: f"Up to {MOST} of the feature's 20 most frequent tokens, by share × log(lift), where the lift is above 1; "
+    "null without any.",
+    f"{EXPLANATIONS}.n": "Explanations of the feature in all sets together; null without any.",
+    f"{EXPLANATIONS}.text": "First explanation of the feature in the order of the sets; null without any.",
+    f"{LABELS}.text": "Text of the label that is shown: of the current ones the newest that has a text, or the newest; "
+    "null without one.",
+    f"{LABELS}.category": "Category of the label that is shown; null without one.",
+    f"{LABELS}.tags": "Tags of the label that is shown; null without a label.",
+    f"{LABELS}.n": "Labels of the feature that are current; 0 without any.",
+    f"{LABELS}.by": "Author of the label that is shown; null without one.",
+    f"{LABELS}.at": "When the label that is shown was said, in UTC; null without one.",
+    f"{LABELS}.confidence": "How sure the author of the label that is shown is, 0 to 1; null where nobody said so.",
+    f"{LABELS}.identity_changed": "Whether the label that is shown was said about an SAE of which a known fact is "
+    "different today; null without one.",
+}
+"""Column that no analysis makes → what it means, in a sentence; an analysis describes its own."""
 
 _loading = threading.Lock()
 

@@ -54,6 +54,12 @@ class Analysis(ABC):
     """Optional libraries that it imports, by the names of their modules."""
     paths: ClassVar[frozenset[str]] = frozenset()
     """Fields that hold paths, which in a project file are relative to that file."""
+    descriptions: ClassVar[Mapping[str, str]] = {}
+    """Column of the table 'data' → what it means, in a sentence with estimator, unit or range, and when it is null.
+
+    `*` in a name stands for what a parameter puts there. The reference page of an analysis that comes with the package
+    says the same in the same words, and may go on.
+    """
 
     def requires(self) -> frozenset[str]:
         """Return what it must have with these parameters."""

@@ -6,6 +6,7 @@ import dataclasses
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -141,6 +142,13 @@ class DeclarationContract(_Contract):
     def test_first_table_is_data_and_says_what_a_line_is(self, analysis: Analysis) -> None:
         assert next(iter(analysis.schema())) == "data"
         assert type(analysis).axis in Axis
+
+    def test_descriptions_are_sentences_about_its_columns(self, analysis: Analysis) -> None:
+        columns = type(analysis)().schema()["data"].names
+        for pattern, text in type(analysis).descriptions.items():
+            assert any(fnmatchcase(column, pattern) for column in columns), pattern
+            assert text[0].isupper()
+            assert text.endswith(".")
 
     def test_memory_is_bounded_before_it_runs(self, analysis: Analysis, sae: SAE) -> None:
         assert 0 < analysis.peak_bytes(sae) < 2_000_000_000

@@ -1,5 +1,5 @@
 /** Which columns the table shows, and in which order. */
-import { useMemo, useState } from 'react';
+import { useId, useMemo, useState } from 'react';
 import { foldText } from '../../core/filter';
 import { firstColumns } from '../../core/session';
 import { patch } from '../../core/state';
@@ -65,6 +65,30 @@ function groupsOf(columns: readonly ColumnInfo[], query: string): [string, Colum
   return [...groups];
 }
 
+/** One column, to be ticked; what it means stands below its name and is read out after it. */
+function Choice({ info, isOn, toggle }: { info: ColumnInfo; isOn: boolean; toggle: (isOn: boolean) => void }) {
+  const id = useId();
+  return (
+    <div className={styles.choice}>
+      <label>
+        <input
+          type="checkbox"
+          checked={isOn}
+          aria-describedby={info.description ? id : undefined}
+          onChange={(event) => toggle(event.target.checked)}
+        />
+        <span>{info.column}</span>
+        <span className="muted">{info.type}</span>
+      </label>
+      {info.description ? (
+        <p id={id} className="muted">
+          {info.description}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
 export function ColumnChooser({ onClose }: { onClose: () => void }) {
   const detail = useApp((state) => state.detail);
   const columns = useApp((state) => state.columns);
@@ -97,22 +121,19 @@ export function ColumnChooser({ onClose }: { onClose: () => void }) {
             {groups.map(([analysis, infos]) => (
               <fieldset key={analysis}>
                 <legend>{analysis}</legend>
-                {infos.map(({ name, column, type, description }) => (
-                  <label key={name}>
-                    <input
-                      type="checkbox"
-                      checked={columns.includes(name)}
-                      onChange={(event) =>
-                        change(event.target.checked ? [...columns, name] : columns.filter((each) => each !== name))
-                      }
-                    />
-                    <span title={description ?? undefined}>{column}</span>
-                    <span className="muted">{type}</span>
-                  </label>
+                {infos.map((info) => (
+                  <Choice
+                    key={info.name}
+                    info={info}
+                    isOn={columns.includes(info.name)}
+                    toggle={(isOn) =>
+                      change(isOn ? [...columns, info.name] : columns.filter((each) => each !== info.name))
+                    }
+                  />
                 ))}
               </fieldset>
             ))}
-            {groups.length ? null : <p className="muted">No column is called that.</p>}
+            {groups.length ? null : <p className="muted">No column has these words in its name or in what it means.</p>}
           </div>
         </div>
         <Chosen columns={columns} change={change} />

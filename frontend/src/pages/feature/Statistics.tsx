@@ -3,6 +3,7 @@
 import type { FeatureBundle, Scalar } from '../../core/types';
 import { count, number, percent, plural } from '../../core/numbers';
 import { Absent, Section } from '../../ui/section/Section';
+import { useApp } from '../../ui/useApp';
 import styles from './feature.module.css';
 
 type Stats = Record<string, Scalar>;
@@ -57,10 +58,10 @@ function Numbers({ stats }: { stats: Stats }) {
   );
 }
 
-function Fact({ name, value }: { name: string; value: string }) {
+function Fact({ name, value, description }: { name: string; value: string; description?: string | null }) {
   return (
     <>
-      <dt>{name}</dt>
+      <dt title={description ? `${name}: ${description}` : undefined}>{name}</dt>
       <dd>{value}</dd>
     </>
   );
@@ -71,14 +72,16 @@ export function Columns({ columns }: { columns: Record<string, Scalar> }) {
   const shown = Object.entries(columns).filter(
     ([name, value]) => !/^(stats|histogram|labels|explanations)\./.test(name) && !Array.isArray(value),
   );
+  const infos = useApp((state) => state.detail?.columns);
   if (!shown.length) return null;
+  const said = new Map(infos?.map(({ name, description }) => [name, description]));
   return (
     <Section title="All columns">
       <details className={styles.more}>
         <summary>{plural(shown.length, 'column')} of analyses</summary>
         <dl className={styles.facts}>
           {shown.map(([name, value]) => (
-            <Fact key={name} name={name} value={textOf(value)} />
+            <Fact key={name} name={name} value={textOf(value)} description={said.get(name)} />
           ))}
         </dl>
       </details>

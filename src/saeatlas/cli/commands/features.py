@@ -33,7 +33,9 @@ def command(  # noqa: PLR0913 Each is a question of its own, by name.
     columns: Annotated[
         str,
         Parameter(
-            help="Columns beside the feature, with commas; otherwise a few, or with --out all.", show_default=False
+            help="Columns beside the feature, with commas: see 'saeatlas show columns'; otherwise a few, or with --out "
+            "all.",
+            show_default=False,
         ),
     ] = "",
     limit: Annotated[int | None, Parameter(help="Lines at most.", show_default=False)] = None,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GROUP", "command"]
 
-What = Literal["saes", "corpora", "artifacts", "commits"]
+What = Literal["saes", "corpora", "columns", "artifacts", "commits"]
 Lines = list[dict[str, Any]]
 
 _COLUMNS: dict[str, list[Column]] = {
@@ -39,6 +39,12 @@ _COLUMNS: dict[str, list[Column]] = {
         Column("has_tokens"),
         Column("has_texts"),
         Column("metadata", is_text=True),
+    ],
+    "columns": [
+        Column("name", is_text=True),
+        Column("type", is_text=True),
+        Column("saes", is_text=True),
+        Column("description", is_text=True),
     ],
     "artifacts": [
         Column("name", is_text=True),
@@ -133,6 +139,18 @@ def _corpora(atlas: Atlas) -> Lines:
     return lines
 
 
+def _columns(atlas: Atlas) -> Lines:
+    """Return each column once, in the order of the tables of features, with the SAEs that have it."""
+    from saeatlas.pipeline.described_columns import described_columns
+
+    lines: dict[str, dict[str, Any]] = {}
+    for name in atlas.saes:
+        for one in described_columns(atlas.sae(name)):
+            fresh: dict[str, Any] = {"name": one.name, "type": one.type, "saes": [], "description": one.description}
+            lines.setdefault(one.name, fresh)["saes"].append(name)
+    return list(lines.values())
+
+
 def _artifacts(atlas: Atlas) -> Lines:
     lines = []
     for name, entry in sorted(atlas.entries.items()):
@@ -171,4 +189,4 @@ def _commits(atlas: Atlas) -> Lines:
     ]
 
 
-_LINES = {"saes": _saes, "corpora": _corpora, "artifacts": _artifacts, "commits": _commits}
+_LINES = {"saes": _saes, "corpora": _corpora, "columns": _columns, "artifacts": _artifacts, "commits": _commits}

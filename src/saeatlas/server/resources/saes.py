@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,9 +12,6 @@ from starlette.responses import Response
 from saeatlas.atlas.sae import SAE
 from saeatlas.server.live import AtlasNow, SaeNow
 from saeatlas.server.respond import record
-
-if TYPE_CHECKING:
-    import polars as pl
 
 __all__ = ["router"]
 
@@ -64,7 +62,7 @@ class ColumnInfo(BaseModel):
     analysis: str = Field(description="Analysis that made it.")
     column: str = Field(description="Its name in the analysis.")
     type: Literal["number", "integer", "text", "boolean", "list"] = Field(description="What its values are.")
-    description: str | None = Field(default=None, description="What it means.")
+    description: str | None = Field(default=None, description="What it means; null where its analysis does not say.")
 
 
 class AnalysisState(BaseModel):
@@ -111,7 +109,13 @@ class SaeDetail(SaeSummary):
                     "labels_position": 3,
                     "report_card": None,
                     "columns": [
-                        {"name": "stats.max", "analysis": "stats", "column": "max", "type": "number"},
+                        {
+                            "name": "stats.max",
+                            "analysis": "stats",
+                            "column": "max",
+                            "type": "number",
+                            "description": "Largest active value, in units of the source; null without any.",
+                        },
                     ],
                     "analyses": [{"name": "stats", "state": "current", "reason": "", "axis": "feature"}],
                     "projections": [{"name": "umap-2d", "dimensions": 2, "source": "umap", "quality": None}],
@@ -199,25 +203,9 @@ def _report_card(sae: SAE) -> dict[str, Any] | None:
 
 
 def _columns(sae: SAE) -> list[ColumnInfo]:
-    from saeatlas.atlas.feature_columns import column_types
+    from saeatlas.pipeline.described_columns import described_columns
 
-    found = []
-    for name, kind in column_types(sae).items():
-        analysis, _, column = name.rpartition(".")
-        found.append(ColumnInfo(name=name, analysis=analysis, column=column, type=_kind(kind)))
-    return found
-
-
-def _kind(kind: pl.DataType) -> Literal["number", "integer", "text", "boolean", "list"]:
-    import polars as pl
-
-    if kind.is_nested():
-        return "list"
-    if kind == pl.Boolean:
-        return "boolean"
-    if kind.is_integer():
-        return "integer"
-    return "number" if kind.is_numeric() else "text"
+    return [ColumnInfo(**asdict(one)) for one in described_columns(sae)]
 
 
 def _analyses(sae: SAE) -> list[AnalysisState]:
