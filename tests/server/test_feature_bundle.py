@@ -27,6 +27,7 @@ from saeatlas.format.commit import publish_commit
 from saeatlas.pipeline.build import build
 from saeatlas.pipeline.labelling import label
 from saeatlas.pipeline.sae_importing import import_parts
+from saeatlas.server.models.tables import ngrams_basis
 from saeatlas.server.resources import feature as bundle_module
 from saeatlas.testing.make_atlas import make_atlas
 from saeatlas.testing.parts_importer import PartsImporter, make_parts
@@ -135,6 +136,17 @@ def test_breakdowns_and_ngrams_are_those_of_the_analyses(full: Atlas, pages: Tes
     every = [line for line in sae.table("token-profile", "ngrams").to_pylist() if line["feature"] == feature]
     expected_ngrams = [{name: line[name] for name in line if name in NGRAM} for line in every if line["rank"] < 5]
     assert found["ngrams"] == expected_ngrams
+    n_active = sae.feature(feature).stats().n_active
+    assert found["ngrams_basis"] == {"n_rows": n_active, "exact": True, "sampled": None}
+
+
+def test_ngrams_of_the_strongest_rows_say_that_they_are(full: Atlas) -> None:
+    feature = full.sae().feature(0)
+    n_active = feature.stats().n_active
+    some = {"n_rows": n_active - 1, "exact": False, "sampled": f"the {n_active - 1:,} strongest rows of the feature"}
+    every = {"n_rows": n_active, "exact": True, "sampled": None}
+    for most, expected in ((n_active - 1, some), (n_active, every), (0, every)):
+        assert ngrams_basis(feature, {"top_activations": most}).model_dump() == expected
 
 
 def test_everything_is_there_when_every_analysis_is(pages: TestClient) -> None:

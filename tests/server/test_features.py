@@ -168,6 +168,30 @@ def test_condition_that_does_not_fit_is_refused(client: TestClient, clause: Any)
     assert (answer.status_code, answer.json()["kind"]) == (422, "invalid-input")
 
 
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ('[{"any":[]}]', "0.any.any"),
+        ('[{"any":[{"column":"stats.max","op":"nope","value":1}]}]', "0.any.any.0.op"),
+        ('[{"any":[{"column":"stats.max","op":"gt","valeu":1}]}]', "0.any.any.0.valeu"),
+        ('[{"column":"stats.max","op":"nope"}]', "0.condition.op"),
+        ("[5]", "0.condition"),
+    ],
+)
+def test_wrong_condition_is_named_where_it_is_wrong(client: TestClient, condition: str, said: str) -> None:
+    answer = client.get(PATH, params={"where": condition})
+    assert (answer.status_code, answer.json()["kind"]) == (422, "invalid-input")
+    assert f"conditions: {said}: " in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("bound", ["1", True, None, [1]])
+def test_bound_of_groups_that_is_no_number_is_refused(client: TestClient, bound: Any) -> None:
+    body = {"metric": "stats.max", "thresholds": [bound]}
+    assert client.post(f"{PATH.removesuffix('/features')}/groups", json=body).status_code == 422
+    whole = {"metric": "stats.max", "thresholds": [1, 2.5]}
+    assert client.post(f"{PATH.removesuffix('/features')}/groups", json=whole).status_code == 200
+
+
 def test_not_a_number_in_a_condition_is_refused(client: TestClient) -> None:
     text = '[{"column": "stats.max", "op": "gt", "value": NaN}]'
     assert client.get(PATH, params={"where": text}).status_code == 422

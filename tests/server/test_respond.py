@@ -44,7 +44,9 @@ def test_every_table_has_both_forms_and_its_envelope_in_the_arrow_metadata(clien
         table = arrow(client.get(SAE + path, headers={"accept": ARROW}).content)
         envelope = json.loads(table.schema.metadata[b"saeatlas"])
         assert {**envelope, "rows": None} == {**asked.json(), "rows": None}, path
-        assert asked.headers["x-total-count"] == str(envelope["total"])
+        assert asked.headers.get("x-total-count") == (None if envelope["total"] is None else str(envelope["total"])), (
+            path
+        )
         assert table.to_pylist() == asked.json()["rows"]
 
 

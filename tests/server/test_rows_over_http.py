@@ -77,6 +77,12 @@ def test_activations_are_those_of_the_dense_array(served: Any, feature: int, lis
     assert {name: about[name] for name in ("total", "basis")} == {name: found[name] for name in ("total", "basis")}
 
 
+def test_basis_of_a_span_is_its_rows(served: Any) -> None:
+    _, client = served
+    found = get(client, "0/activations", start=20, stop=90)
+    assert found["basis"] == {"n_rows": 70, "exact": True, "sampled": None}
+
+
 @pytest.mark.parametrize("limit", [1, 3, 1000])
 def test_pages_of_activations_join_to_the_whole(served: Any, limit: int) -> None:
     oracle, client = served

@@ -71,6 +71,8 @@ def feature_case(resource: str, ask: Callable[[Any], Any], query: str = "") -> C
     )
 
 
+BEST = frozenset({"tokens", "neighbors", "coactive"})
+"""Lists of the best `n`, whose number in all is not known while there may be more."""
 TABLES = {
     "activations": feature_case("activations", lambda f: f.activations()),
     "listed activations of a span": feature_case(
@@ -326,7 +328,10 @@ def test_table_is_the_same_in_json_arrow_python_and_client(served: SimpleNamespa
     assert lines(as_json.json()["rows"]) == expected
     assert lines(arrow) == expected
     assert lines(case.there(served.there)) == expected
-    assert as_json.json()["total"] == len(expected) == int(as_arrow.headers["x-total-count"])
+    total = as_json.json()["total"]
+    # Of lists of the best, there may be more.
+    assert total == len(expected) or (total is None and name in BEST)
+    assert as_arrow.headers.get("x-total-count") == (None if total is None else str(total))
 
 
 @pytest.mark.parametrize("name", OBJECTS)

@@ -50,8 +50,8 @@ class Basis(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"n_rows": 100000, "exact": True, "sampled": None}]})
 
-    n_rows: int = Field(description="Rows that were considered.")
-    exact: bool = Field(description="Whether that is the whole corpus.")
+    n_rows: int = Field(description="Rows that were considered: the whole corpus, where the question names no rows.")
+    exact: bool = Field(description="Whether that is every row that was asked about; false where rows were drawn.")
     sampled: str | None = Field(default=None, description="How rows were drawn; null when the answer is exact.")
 
 
@@ -61,7 +61,9 @@ class Meta(BaseModel):
     commit: int = Field(description="Commit that the answer is about.")
     sae: str | None = Field(default=None, description="SAE that the answer is about, where it is about one.")
     basis: Basis | None = Field(default=None, description="What was considered, where that is activations.")
-    total: int = Field(description="Lines that there are in all, before paging.")
+    total: int | None = Field(
+        description="Lines that there are in all, before paging; null where the best were asked for and more are left."
+    )
     next: str | None = Field(default=None, description="Give it as `after` for the next lines; null at the end.")
     labels_position: int | None = Field(default=None, description="Place in the log of labels that is shown.")
     extra: dict[str, Any] | None = Field(default=None, description="What else belongs to the table as a whole.")
@@ -117,7 +119,8 @@ def table(request: Request, lines: pa.Table, meta: Meta) -> Response:
         answer = _answer(request, _arrow(request, lines, meta), ARROW, about)
     else:
         answer = _answer(request, _json(request, lines, meta), JSON, about)
-    answer.headers["x-total-count"] = str(meta.total)
+    if meta.total is not None:
+        answer.headers["x-total-count"] = str(meta.total)
     return answer
 
 

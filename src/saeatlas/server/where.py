@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 from saeatlas.atlas.feature_columns import LABELS
 from saeatlas.atlas.predicates import AnyOf, Operator, Predicate, columns_in
@@ -56,7 +56,20 @@ class AnyClause(BaseModel):
     any: list[Clause] = Field(min_length=1, max_length=200, description="The conditions.")
 
 
-Clauses = Annotated[list[Clause | AnyClause], Field(max_length=200, description="Conditions that all hold.")]
+def _form(condition: Any) -> str:  # noqa: ANN401  # whatever JSON holds
+    """Tell which form a condition has, so that what is wrong with it is said about that form."""
+    return (
+        "any"
+        if isinstance(condition, AnyClause) or (isinstance(condition, dict) and "any" in condition)
+        else "condition"
+    )
+
+
+Condition = Annotated[
+    Annotated[Clause, Tag("condition")] | Annotated[AnyClause, Tag("any")],
+    Discriminator(_form),
+]
+Clauses = Annotated[list[Condition], Field(max_length=200, description="Conditions that all hold.")]
 _ADAPTER: TypeAdapter[list[Clause | AnyClause]] = TypeAdapter(Clauses)
 
 Where = Annotated[

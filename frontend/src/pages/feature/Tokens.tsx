@@ -22,7 +22,7 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 export function Tokens({ bundle, reasons }: { bundle: FeatureBundle; reasons: { tokens: string; ngrams: string } }) {
-  const { tokens, ngrams } = bundle;
+  const { tokens, ngrams, ngrams_basis: basis } = bundle;
   return (
     <Section title="Tokens it fires on" note={tokens?.length ? 'most frequent first; lift over the corpus' : undefined}>
       {tokens?.length ? (
@@ -30,7 +30,7 @@ export function Tokens({ bundle, reasons }: { bundle: FeatureBundle; reasons: { 
       ) : (
         <Absent>{tokens ? 'It fires on no known token.' : reasons.tokens}</Absent>
       )}
-      <h3 className={styles.sub}>Sequences around it</h3>
+      <h3 className={styles.sub}>Sequences around {basis?.sampled ?? (basis ? 'all its active rows' : 'it')}</h3>
       {ngrams?.length ? (
         <NgramTable lines={ngrams} />
       ) : (

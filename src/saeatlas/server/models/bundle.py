@@ -44,6 +44,7 @@ _EXAMPLE: dict[str, Any] = {
     "headline": [],
     "tokens": None,
     "ngrams": None,
+    "ngrams_basis": None,
     "breakdowns": [],
     "neighbors": [{"feature": 9, "cosine": 0.4, "text": "refunds", "tokens": [" refund"]}],
     "coactive": None,
@@ -133,6 +134,7 @@ class FeatureBundle(BaseModel):
     headline: list[str] = Field(description="Up to 5 tokens that tell most about it; empty when they are not known.")
     tokens: list[FeatureToken] | None = Field(description="Tokens on which it fires most often.")
     ngrams: list[FeatureNgram] | None = Field(description="Sequences around its strongest activations.")
+    ngrams_basis: Basis | None = Field(description="In the contexts of which rows they were counted; null without.")
     breakdowns: list[BreakdownInfo] = Field(description="By metadata column; columns left out are in `missing`.")
     neighbors: list[FeatureNeighbor] | None = Field(description="Features that point the same way.")
     coactive: list[CoactiveFeature] | None = Field(description="Features that fire with it.")

@@ -12,7 +12,7 @@ from saeatlas.atlas.feature import Feature
 from saeatlas.errors import InvalidInput
 from saeatlas.server.live import MAX_ID, FeatureNow
 from saeatlas.server.models.paging import page_of, stretch_of
-from saeatlas.server.models.tables import feature_meta
+from saeatlas.server.models.tables import basis_of, feature_meta, sae_meta
 from saeatlas.server.respond import Table, table, tabular, unchanged
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def activations(  # noqa: PLR0913  # one for each parameter of the query
     return table(
         request,
         _lines(feature, rows[page.start : page.stop], values[page.start : page.stop]),
-        feature_meta(feature, total=last - first, following=page.following),
+        sae_meta(sae, total=last - first, following=page.following, basis=basis_of(sae, high - low)),
     )
 
 

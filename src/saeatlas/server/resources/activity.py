@@ -51,13 +51,13 @@ def breakdown(
     if known is not None:
         return known
     sae = feature.sae
-    made, missing = (BreakdownInfo.of(breakdown_of(sae, feature.id, by)), {}) if by is not None else _every(feature)
+    made, missing = _every(feature) if by is None else ([BreakdownInfo.of(breakdown_of(sae, feature.id, by))], {})
     found = BreakdownList.model_construct(
         commit=sae.atlas.commit.number,
         sae=sae.name,
         feature=feature.id,
         basis=basis_of(sae),
-        breakdowns=made if isinstance(made, list) else [made],
+        breakdowns=made,
         missing=[ColumnMissing(column=column, reason=reason) for column, reason in missing.items()],
     )
     return record(request, found)

@@ -16,7 +16,8 @@ from saeatlas.server.live import MAX_ID, AtlasNow, CorpusNow
 from saeatlas.server.models.documents import CorpusInfo, CorpusList, DocumentEntries, DocumentFeature, DocumentView
 from saeatlas.server.models.names import FeatureNames
 from saeatlas.server.models.paging import Page, page_of, stretch_of
-from saeatlas.server.respond import Basis, Meta, Table, record, table, tabular, unchanged
+from saeatlas.server.models.tables import basis_of
+from saeatlas.server.respond import Meta, Table, record, table, tabular, unchanged
 from saeatlas.server.where import whole_number
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def document(  # noqa: PLR0913  # one for each parameter of the query
             f"One answer shows {_MOST_ROWS:,} rows at most, asked for: {stop - start:,}", hint="Ask for a shorter span."
         )
     view = view_document(corpus, which, start, stop)
+    active = _nothing(features, top) if sae is None else _active(atlas.sae(sae), corpus, view, (features, top))
     return record(
         request,
         DocumentView.model_construct(
@@ -119,7 +121,7 @@ def document(  # noqa: PLR0913  # one for each parameter of the query
             spans=view.spans,
             rows=view.rows.tolist(),
             reason=view.reason,
-            **(_nothing(features, top) if sae is None else _active(atlas.sae(sae), corpus, view, (features, top))),
+            **active,
         ),
     )
 
@@ -183,7 +185,7 @@ def _active(sae: SAE, corpus: Corpus, view: View, chosen: tuple[str | None, int 
     return {
         "sae": sae.name,
         "labels_position": names.position,
-        "basis": Basis(n_rows=int(view.rows.size), exact=True),
+        "basis": basis_of(sae, int(view.rows.size)),
         "window_size": sae.identity.context_window,
         "activations": DocumentEntries.model_construct(
             feature=entries.features.tolist(), position=entries.positions.tolist(), value=entries.values.tolist()

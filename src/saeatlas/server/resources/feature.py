@@ -39,6 +39,7 @@ from saeatlas.server.models.relations import (
     FeatureToken,
     effects_of,
 )
+from saeatlas.server.models.tables import ngrams_basis
 from saeatlas.server.respond import Basis, record, unchanged
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ class _Bundle:
         reason = f"SAE '{self.sae.name}' has no activations: import them with this name"
         for part in ("stats", "histograms", "examples", "tokens", "ngrams", "breakdowns"):
             self._lacks(part, None, reason)
-        nothing = dict.fromkeys(("basis", "stats", "histograms", "examples", "tokens", "ngrams", "is_dead"))
+        nothing = dict.fromkeys(
+            ("basis", "stats", "histograms", "examples", "tokens", "ngrams", "ngrams_basis", "is_dead")
+        )
         return {**nothing, "headline": [], "breakdowns": []}
 
     def _of_activations(self) -> dict[str, Any]:
@@ -138,7 +141,7 @@ class _Bundle:
             "examples": self._examples(),
             "headline": characteristic(tokens or ()),
             "tokens": None if tokens is None else [FeatureToken.model_construct(**line) for line in tokens],
-            "ngrams": self._ngrams(),
+            **self._ngrams(),
             "breakdowns": self._breakdowns(),
         }
 
@@ -199,12 +202,14 @@ class _Bundle:
         found: list[dict[str, Any]] = self.feature.top_tokens(_TOKENS).to_pylist()
         return found
 
-    def _ngrams(self) -> list[FeatureNgram] | None:
-        if not state_of(self.sae, "token-profile").is_current:
+    def _ngrams(self) -> dict[str, Any]:
+        state = state_of(self.sae, "token-profile")
+        if not state.is_current:
             self._lacks("ngrams", "token-profile")
-            return None
+            return {"ngrams": None, "ngrams_basis": None}
         about = (self.sae, "token-profile", self.feature.id, "ngrams", tuple(FeatureNgram.model_fields))
-        return _models(FeatureNgram, lines_of(*about, below=("rank", _NGRAMS)).to_pylist())
+        lines = lines_of(*about, below=("rank", _NGRAMS)).to_pylist()
+        return {"ngrams": _models(FeatureNgram, lines), "ngrams_basis": ngrams_basis(self.feature, state.params)}
 
     def _breakdowns(self) -> list[BreakdownInfo]:
         found = served_breakdowns(self.sae, self.feature.id)

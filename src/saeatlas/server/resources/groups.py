@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +21,10 @@ router = APIRouter(tags=["features"])
 _MOST_THRESHOLDS = 1_000
 
 
+Number = Annotated[float, Field(strict=True)]
+"""A bound that is a number, and no text or truth value that could be read as one."""
+
+
 class Stage(BaseModel):
     """One cut: N thresholds make N + 1 groups, and one more of the features without a value."""
 
@@ -29,7 +33,7 @@ class Stage(BaseModel):
     )
 
     metric: str = Field(max_length=300, description="A column of numbers, one for each feature.")
-    thresholds: list[float] = Field(
+    thresholds: list[Number] = Field(
         max_length=_MOST_THRESHOLDS, description="Finite, ascending, different; group i has low <= value < high."
     )
 
@@ -50,7 +54,7 @@ class GroupsNew(BaseModel):
     )
 
     metric: str | None = Field(default=None, max_length=300, description="A column of numbers.")
-    thresholds: list[float] = Field(
+    thresholds: list[Number] = Field(
         default_factory=list, max_length=_MOST_THRESHOLDS, description="Finite, ascending, different."
     )
     children: dict[str, Branch] = Field(

@@ -13,8 +13,8 @@ from saeatlas.errors import NotFound
 from saeatlas.kernels.pair_measures import Measure
 from saeatlas.server.live import FeatureNow
 from saeatlas.server.models.relations import EffectsInfo, FeatureNgram, effects_of
-from saeatlas.server.models.tables import feature_meta, sae_meta
-from saeatlas.server.respond import Basis, Table, record, table, tabular, unchanged
+from saeatlas.server.models.tables import best_total, feature_meta, ngrams_basis, sae_meta
+from saeatlas.server.respond import Table, record, table, tabular, unchanged
 
 __all__ = ["router"]
 
@@ -45,7 +45,7 @@ def tokens(request: Request, feature: FeatureNow, n: _Most = 20) -> Response:
     if known is not None:
         return known
     found = feature.top_tokens(n)
-    return table(request, found, feature_meta(feature, total=found.num_rows))
+    return table(request, found, feature_meta(feature, total=best_total(found, n)))
 
 
 @router.get(
@@ -77,10 +77,7 @@ def ngrams(request: Request, feature: FeatureNow, n: _Most = 15) -> Response:
         raise NotFound(state.reason)
     lines = lines_of(sae, "token-profile", feature.id, "ngrams", tuple(FeatureNgram.model_fields))
     found = lines.filter(pc.less(lines["rank"], n))
-    most = int(state.params["top_activations"])
-    sampled = f"the {most:,} strongest rows of the feature" if most else None
-    basis = Basis(n_rows=sae.n_rows, exact=not most, sampled=sampled)
-    return table(request, found, sae_meta(sae, total=found.num_rows, basis=basis))
+    return table(request, found, sae_meta(sae, total=lines.num_rows, basis=ngrams_basis(feature, state.params)))
 
 
 @router.get(
@@ -99,7 +96,7 @@ def neighbors(
     if known is not None:
         return known
     found = feature.similar(n, by)
-    return table(request, found, sae_meta(feature.sae, total=found.num_rows))
+    return table(request, found, sae_meta(feature.sae, total=best_total(found, n)))
 
 
 @router.get(
@@ -131,7 +128,7 @@ def coactive(
     if known is not None:
         return known
     found = feature.coactive(n, by=by, min_count=min_count)
-    return table(request, found, feature_meta(feature, total=found.num_rows))
+    return table(request, found, feature_meta(feature, total=best_total(found, n)))
 
 
 @router.get("/saes/{sae}/features/{feature}/effects", response_model=EffectsInfo)
