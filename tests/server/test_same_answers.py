@@ -125,6 +125,12 @@ TABLES = {
         lambda a: a.corpus().table(),
         lambda a: a.corpus().table(),
     ),
+    "vocabulary": Case(
+        "/corpora/{corpus}/vocabulary",
+        "/api/v1/corpora/reviews/vocabulary",
+        lambda a: a.corpus().tokens.vocabulary(),
+        lambda a: a.corpus().vocabulary(),
+    ),
 }
 
 

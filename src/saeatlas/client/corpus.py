@@ -51,6 +51,10 @@ class RemoteCorpus:
         path = self.atlas.path("corpora", self.name, "documents")
         return plain(self.atlas.connection.table(path, {"columns": None if columns is None else tuple(columns)}).table)
 
+    def vocabulary(self) -> pa.Table:
+        """Return the tokens: `token` (as other answers give it), `id` (the tokenizer's, or null) and `string`."""
+        return plain(self.atlas.connection.table(self.atlas.path("corpora", self.name, "vocabulary")).table)
+
     def document(
         self,
         document: str | int,

@@ -23,7 +23,7 @@ class FeatureToken(BaseModel):
     """A token on which a feature fires."""
 
     rank: int = Field(description="From 0, by count.")
-    token: int = Field(description="Index in the vocabulary of the corpus.")
+    token: int = Field(description="Index in the vocabulary of the corpus, which has the id of the tokenizer.")
     string: str = Field(description="Its text.")
     count: int = Field(description="Active rows with the token.")
     mean: float = Field(description="Mean of their values.")

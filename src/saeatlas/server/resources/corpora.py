@@ -11,7 +11,7 @@ from saeatlas.atlas.corpus import Corpus
 from saeatlas.atlas.document_view import DocumentView as View
 from saeatlas.atlas.document_view import checked_corpus, entries_in, view_document
 from saeatlas.atlas.sae import SAE
-from saeatlas.errors import InvalidInput
+from saeatlas.errors import InvalidInput, NotFound
 from saeatlas.server.live import MAX_ID, AtlasNow, CorpusNow
 from saeatlas.server.models.documents import CorpusInfo, CorpusList, DocumentEntries, DocumentFeature, DocumentView
 from saeatlas.server.models.names import FeatureNames
@@ -71,6 +71,28 @@ def documents(
         page = _page(request, corpus, wanted, limit, after)
     else:
         page = page_of(request, _containing(corpus, contains, wanted), "document", limit, after)
+    meta = Meta(commit=corpus.atlas.commit.number, total=page.total, next=page.following)
+    return table(request, page.lines, meta)
+
+
+@router.get(
+    "/corpora/{corpus}/vocabulary",
+    response_model=Table,
+    responses=tabular({"token": 36, "id": 1035, "string": "_"}),
+)
+def vocabulary(
+    request: Request,
+    corpus: CorpusNow,
+    limit: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Lines at most; 1,000 in JSON.")] = None,
+    after: Annotated[int | None, Query(ge=0, le=MAX_ID, description="`next` of the page before: a token.")] = None,
+) -> Response:
+    """List the tokens of the corpus: `token` as other answers give it, `id` of the tokenizer, and what it reads as."""
+    known = unchanged(request)
+    if known is not None:
+        return known
+    if corpus.tokens is None:
+        raise NotFound(f"Corpus '{corpus.name}' was imported without tokens")
+    page = page_of(request, corpus.tokens.vocabulary(), "token", limit, after)
     meta = Meta(commit=corpus.atlas.commit.number, total=page.total, next=page.following)
     return table(request, page.lines, meta)
 

@@ -163,7 +163,8 @@ def delete_job(queue: _Queue, job: _Id) -> Response:
         200: {
             "description": "Server-sent events `job`, each a whole Job.",
             "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS}},
-        }
+        },
+        204: {"description": "The job has ended and its last event was seen: browsers ask no more."},
     },
 )
 def job_events(
@@ -176,6 +177,9 @@ def job_events(
 ) -> Response:
     """Follow a job: an event for each change, until it ends. Each holds the whole job, so that none need be seen."""
     found = queue.get(job)
+    seen = int(last_event_id) if last_event_id and re.fullmatch("[0-9]{1,9}", last_event_id) else -1
+    if found.has_ended and seen >= found.number:
+        return Response(status_code=204, headers={"cache-control": "no-store"})
     state = request.app.state
     with _making:
         if state.job_listeners >= _MOST_LISTENERS:
@@ -183,7 +187,6 @@ def job_events(
                 f"{_MOST_LISTENERS} programs follow jobs already", hint=f"Ask for /api/v1/jobs/{found.id} now and then."
             )
         state.job_listeners += 1
-    seen = int(last_event_id) if last_event_id and re.fullmatch("[0-9]{1,9}", last_event_id) else -1
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return _Stream(_events(request, queue, found.id, seen), media_type="text/event-stream", headers=headers)
 
