@@ -51,7 +51,8 @@ def test_every_operation_says_what_it_does_and_shows_an_example(document: dict[s
     lacking = []
     for name, operation in operations(document):
         bodies = [operation["requestBody"]] if "requestBody" in operation else []
-        answers = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+        # 204 is an answer without a body.
+        answers = [answer for status, answer in operation["responses"].items() if status[0] == "2" and status != "204"]
         shown = [
             any(has_example(media, document) for media in part["content"].values()) for part in (*bodies, *answers)
         ]
