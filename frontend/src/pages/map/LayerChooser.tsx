@@ -11,7 +11,7 @@ import type { MapController } from './controller';
 import styles from './map.module.css';
 
 export function LayerChooser({ controller }: { controller: MapController }) {
-  const n = useApp((state) => state.layers.length);
+  const n = useApp((state) => state.layers.filter((name) => name !== state.sae).length);
   return (
     <Popover face={n ? `Layers: ${n + 1}` : 'Layers'} title="Show other SAEs on the same map">
       {() => <Choices controller={controller} />}

@@ -12,13 +12,15 @@ import styles from './map.module.css';
 
 /** Pixels that the legend covers at the right. */
 const WIDTH = 224;
+/** In a narrower window no room is set aside for the legend, which would lie on the points. */
+const LEAST = 4 * WIDTH;
 
 export function MapLegend({ controller }: { controller: MapController }) {
   const scale = useStore(controller.store, (state) => state.scale);
   const sizing = useStore(controller.store, (state) => state.sizing);
   const size = sizing ? <SizeLegend scale={sizing.scale} /> : null;
   const isEmpty = scale.kind === 'plain' && !size;
-  const [isOpen, setOpen] = useState(!controller.scene.isNarrow);
+  const [isOpen, setOpen] = useState(!controller.scene.isNarrow && innerWidth > LEAST);
   useEffect(() => controller.scene.setInset(isEmpty || !isOpen ? 0 : WIDTH), [controller, isEmpty, isOpen]);
   if (isEmpty) return null;
   return (
