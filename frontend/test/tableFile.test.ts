@@ -91,6 +91,14 @@ describe('columns of an answer', () => {
     }
   });
 
+  it('of sentences are all there where none is missing', async () => {
+    const texts = ['one', 'two', 'three'];
+    const ids = numberColumn('feature', Float64Array.from(texts.keys()));
+    const file = await arrowBytes([ids, freeText('labels.text', texts)], Uint32Array.from(texts.keys()));
+    const [column] = columnsOf(tableFromIPC(file), texts.length);
+    expect(texts.map((_, i) => isMissing(column, i))).toEqual([false, false, false]);
+  });
+
   it('refuse an id that the SAE does not have', async () => {
     const table = tableFromIPC(await arrowBytes(columns, order));
     expect(() => columnsOf(table, 3)).toThrow('feature 3 of 3');

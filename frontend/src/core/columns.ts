@@ -69,7 +69,9 @@ function proseColumn(name: string, column: ArrowColumn<unknown>): TextColumn {
   const texts = new Array<string | null | undefined>(column.length);
   const at = (feature: number) => (texts[feature] ??= textOf(column.at(feature)));
   const [batch] = column.data;
-  const isThere = (feature: number) => (column.data.length === 1 ? batch.isValid(feature) : at(feature) !== null);
+  // A batch without missing values has no bitmap, and would call every one of them missing.
+  const isThere = (feature: number) =>
+    column.nullCount === 0 || (column.data.length === 1 ? batch.isValid(feature) : at(feature) !== null);
   return { name, type: 'text', at, isThere };
 }
 

@@ -6,8 +6,9 @@ import { count } from './numbers';
 export function shortNumber(value: number, digits = 3): string {
   if (Number.isNaN(value)) return '';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
-  const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e9) return count(value).replace('-', '−');
+  // What is rounded up to 1 has no digit more than 1 itself.
+  const size = Math.abs(Number(value.toPrecision(digits)));
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return count(value).replace('-', '−');
   const text =
     size >= 1e6 || size < 1e-3
       ? value.toExponential(digits - 1).replace('e+', 'e')

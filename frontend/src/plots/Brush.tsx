@@ -43,7 +43,7 @@ export function Handles({ data, layout, brush, onBrush }: HandlesProps) {
             onKeyDown={press(end)}
           >
             <line x1={x} x2={x} y1={layout.frame.top} y2={layout.baseline} />
-            <rect x={x - 3} y={layout.baseline - 8} width={6} height={16} rx={2} />
+            <rect x={x - 3} y={layout.baseline - 10} width={6} height={14} rx={2} />
           </g>
         );
       })}

@@ -5,9 +5,12 @@ import { layoutJoint, type JointData } from './joint';
 import { count, number } from '../core/numbers';
 import styles from './plots.module.css';
 import { ticks } from './scale';
+import { useWidth } from './useWidth';
 
-const SIDE = 240;
+/** Pixels of a side: as there is room, and no more than the other numbers of a pair are tall. */
+const [LEAST_SIDE, MOST_SIDE] = [160, 360];
 const LEFT = 52;
+const RIGHT = 16;
 const BOTTOM = 40;
 
 export interface JointProps {
@@ -19,13 +22,15 @@ export interface JointProps {
 }
 
 export function Joint({ title, n, data, xName, yName }: JointProps) {
-  const layout = layoutJoint(data, { left: LEFT, top: 8, width: SIDE, height: SIDE });
-  const [width, height] = [LEFT + SIDE + 16, SIDE + 8 + BOTTOM];
-  const base = 8 + SIDE;
+  const [box, room] = useWidth(LEFT + MOST_SIDE + RIGHT);
+  const side = Math.min(MOST_SIDE, Math.max(LEAST_SIDE, room - LEFT - RIGHT));
+  const layout = layoutJoint(data, { left: LEFT, top: 8, width: side, height: side });
+  const [width, height] = [LEFT + side + RIGHT, side + 8 + BOTTOM];
+  const base = 8 + side;
   return (
     <ChartFrame title={title} n={n}>
       {(svg) => (
-        <div className={styles.box}>
+        <div ref={box} className={styles.box}>
           <svg
             ref={svg}
             role="img"
@@ -49,7 +54,7 @@ export function Joint({ title, n, data, xName, yName }: JointProps) {
                 <title>{`${count(cell.count)} rows`}</title>
               </rect>
             ))}
-            <line data-ink="axis" className={styles.axis} x1={LEFT} x2={LEFT + SIDE} y1={base} y2={base} />
+            <line data-ink="axis" className={styles.axis} x1={LEFT} x2={LEFT + side} y1={base} y2={base} />
             <line data-ink="axis" className={styles.axis} x1={LEFT} x2={LEFT} y1={8} y2={base} />
             {ticks(layout.x.domain[0], layout.x.domain[1], 4).map((value) => (
               <text
@@ -75,13 +80,13 @@ export function Joint({ title, n, data, xName, yName }: JointProps) {
                 {number(value)}
               </text>
             ))}
-            <text data-ink="text" className={styles.text} x={LEFT + SIDE / 2} y={base + 33} textAnchor="middle">
+            <text data-ink="text" className={styles.text} x={LEFT + side / 2} y={base + 33} textAnchor="middle">
               {xName}
             </text>
             <text
               data-ink="text"
               className={styles.text}
-              transform={`translate(12 ${8 + SIDE / 2}) rotate(-90)`}
+              transform={`translate(12 ${8 + side / 2}) rotate(-90)`}
               textAnchor="middle"
             >
               {yName}

@@ -6,7 +6,7 @@ import type { Example, Scalar } from '../../core/types';
 import { number } from '../../core/numbers';
 import { cutText, type NaturalText } from '../../ui/tokens/natural';
 import { TokenRun } from '../../ui/tokens/TokenRun';
-import styles from './feature.module.css';
+import styles from './example.module.css';
 
 /** More than these do not fit a line. */
 const MOST_FACTS = 6;

@@ -83,7 +83,7 @@ export function Examples({ bundle, reason, range, onPoint, onDocument }: Example
     </>
   );
   return (
-    <Section title="Examples" note={rangeText(range)} tools={tools}>
+    <Section title="Examples" note={rangeText(range)} tools={tools} isLong>
       <Tabs pick={pick} onPick={setPick} />
       <div
         role="tabpanel"

@@ -71,7 +71,7 @@ export function Coactive({ bundle, reason }: { bundle: FeatureBundle; reason: st
   const [by, setBy] = useState<Measure>('pearson');
   const { partners, error } = usePartners(bundle, by);
   const shown = partners?.slice(0, MOST) ?? [];
-  const tools = bundle.coactive ? (
+  const tools = bundle.coactive?.length ? (
     <>
       <label className={styles.inline}>
         Order{' '}

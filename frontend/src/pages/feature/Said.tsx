@@ -52,7 +52,7 @@ function Cluster({ name, cluster, terms, size }: FeatureBundle['clusters'][numbe
         ) : (
           <>
             <bdi>{terms.slice(0, 5).join(', ') || `cluster ${cluster}`}</bdi>{' '}
-            <span className={styles.none}>{plural(size, 'feature')}</span>
+            <span className={styles.size}>{plural(size, 'feature')}</span>
           </>
         )}
       </dd>

@@ -5,9 +5,10 @@ import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } fro
 import { identityLine } from '../../core/identity';
 import { report } from '../../core/messages';
 import type { FeatureBundle } from '../../core/types';
+import { pathTo } from '../../core/url';
 import { PictureProvider, type PictureSource } from '../../plots/ChartFrame';
 import { Failure } from '../../ui/Failure';
-import { go } from '../../ui/Go';
+import { Go, go } from '../../ui/Go';
 import { coloursOf } from '../../ui/labels/labels';
 import { useCategories } from '../../ui/labels/categories';
 import { LabelPanel } from '../../ui/labels/LabelPanel';
@@ -36,8 +37,12 @@ export default function FeaturePage() {
   const feature = /^\d+$/.test(id) ? Number(id) : null;
   if (feature === null) {
     return (
-      <main className={styles.page} aria-label="Feature">
-        <Absent>A feature id is a whole number, found: “{id}”.</Absent>
+      <main className="page" aria-label="Feature">
+        <h1>There is no such feature</h1>
+        <p>
+          A feature id is a whole number, found: “<bdi>{id}</bdi>”. The <Go to={pathTo(sae, 'explore')}>table</Go> shows
+          all of them.
+        </p>
       </main>
     );
   }

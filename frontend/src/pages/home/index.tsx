@@ -41,6 +41,17 @@ function Coverage({ name, n, total }: { name: string; n: number; total: number }
   );
 }
 
+/** What the SAE came without, in a sentence. */
+function absentWords(detail: SaeDetail): string {
+  const absent = [
+    detail.has_activations ? '' : 'activations',
+    detail.has_tokens ? '' : 'tokens',
+    detail.has_weights ? '' : 'weights',
+    detail.projections.length ? '' : 'map',
+  ].filter(Boolean);
+  return absent.length ? `No ${absent.join(', no ')}` : 'Activations, tokens, weights and a map are here';
+}
+
 function Details({ detail }: { detail: SaeDetail }) {
   const n_current = detail.analyses.filter(({ state }) => state === 'current').length;
   const lines = detail.report_card ? reportLines(detail.report_card) : [];
@@ -50,16 +61,7 @@ function Details({ detail }: { detail: SaeDetail }) {
         <Coverage name="Labelled" n={detail.n_labelled} total={detail.n_features} />
         <Coverage name="Explained" n={detail.n_explained} total={detail.n_features} />
         <Coverage name="Analyses" n={n_current} total={detail.analyses.length} />
-        <p className="muted">
-          {[
-            detail.has_activations ? null : 'no activations',
-            detail.has_tokens ? null : 'no tokens',
-            detail.has_weights ? null : 'no weights',
-            detail.projections.length ? null : 'no map',
-          ]
-            .filter(Boolean)
-            .join(', ') || 'Activations, tokens, weights and a map are here'}
-        </p>
+        <p className="muted">{absentWords(detail)}</p>
       </section>
       {lines.length ? (
         <section className={styles.block} aria-label="Report card">

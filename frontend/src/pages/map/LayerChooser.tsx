@@ -9,7 +9,7 @@ import { useJson } from '../../ui/useJson';
 import styles from './map.module.css';
 
 export function LayerChooser() {
-  const n = useApp((state) => state.layers.length);
+  const n = useApp((state) => state.layers.filter((name) => name !== state.sae).length);
   return (
     <Popover face={n ? `Layers: ${n + 1}` : 'Layers'} title="Show other SAEs on the same map">
       {() => <Choices />}

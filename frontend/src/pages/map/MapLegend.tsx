@@ -1,9 +1,10 @@
 /** Which colour and size mean what; a category filters on click. */
-import { useEffect, useState } from 'react';
+import { useEffect, useState, type MouseEvent } from 'react';
 import { useStore } from 'zustand';
 import { MISSING, scaleGradient } from '../../core/palette';
 import { putFilter, removeFilter, type Filter } from '../../core/state';
 import { count, number } from '../../core/numbers';
+import { useWidth } from '../../plots/useWidth';
 import { useApp } from '../../ui/useApp';
 import type { MapController } from './controller';
 import { currentGround } from './inks';
@@ -12,25 +13,37 @@ import styles from './map.module.css';
 
 /** Pixels that the legend covers at the right. */
 const WIDTH = 224;
+/** On a narrower map no room is set aside for the legend, which would lie on the points. */
+const LEAST = 4 * WIDTH;
 
 export function MapLegend({ controller }: { controller: MapController }) {
   const scale = useStore(controller.store, (state) => state.scale);
   const sizing = useStore(controller.store, (state) => state.sizing);
   const size = sizing ? <SizeLegend scale={sizing.scale} /> : null;
   const isEmpty = scale.kind === 'plain' && !size;
-  const [isOpen, setOpen] = useState(!controller.scene.isNarrow);
+  const [room, width] = useWidth(LEAST);
+  const [said, setSaid] = useState<boolean | null>(null);
+  const isOpen = said ?? width > LEAST;
   useEffect(() => controller.scene.setInset(isEmpty || !isOpen ? 0 : WIDTH), [controller, isEmpty, isOpen]);
-  if (isEmpty) return null;
+  // A person says so by a press: that it opens or closes as there is room is nobody's word.
+  const toggle = (event: MouseEvent) => {
+    event.preventDefault();
+    setSaid(!isOpen);
+  };
   return (
-    <aside className={styles.legend} aria-label="Legend">
-      <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
-        <summary>Legend</summary>
-        {scale.kind === 'number' ? <NumberLegend scale={scale} /> : null}
-        {scale.kind === 'category' ? <CategoryLegend scale={scale} /> : null}
-        {scale.kind === 'layer' ? <LayerLegend items={scale.items} /> : null}
-        {size}
-      </details>
-    </aside>
+    <div ref={room} className={styles.room}>
+      {isEmpty ? null : (
+        <aside className={styles.legend} aria-label="Legend">
+          <details open={isOpen}>
+            <summary onClick={toggle}>Legend</summary>
+            {scale.kind === 'number' ? <NumberLegend scale={scale} /> : null}
+            {scale.kind === 'category' ? <CategoryLegend scale={scale} /> : null}
+            {scale.kind === 'layer' ? <LayerLegend items={scale.items} /> : null}
+            {size}
+          </details>
+        </aside>
+      )}
+    </div>
   );
 }
 

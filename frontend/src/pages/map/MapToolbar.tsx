@@ -14,7 +14,8 @@ import styles from './map.module.css';
 export function MapToolbar({ controller }: { controller: MapController }) {
   const detail = useApp((state) => state.detail);
   const layers = useStore(controller.store, (state) => state.layers);
-  if (!detail) return <div className={styles.toolbar} />;
+  const hasNone = useStore(controller.store, (state) => state.status === 'none');
+  if (!detail || hasNone) return <div className={styles.toolbar} />;
   return (
     <div className={`${styles.toolbar} no-print`} role="toolbar" aria-label="Map tools">
       <ProjectionChoice detail={detail} shown={layers[0]?.projection ?? null} />

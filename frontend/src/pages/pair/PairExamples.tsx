@@ -21,6 +21,7 @@ export function PairExamples({ pair }: { pair: FeaturePair }) {
       title="Examples where both are active"
       note={`feature ${a.feature} colours the tokens, feature ${b.feature} underlines them`}
       tools={<Legend reach={reachA} isSigned={false} />}
+      isLong
     >
       {examples.length ? null : <Absent>There is no such row.</Absent>}
       {examples.map((example) => (

@@ -12,7 +12,7 @@ export function Side({ sae, side }: { sae: string; side: PairSide }) {
     <Section
       title={`Feature ${side.feature}`}
       note={
-        <Go to={featurePath(sae, side.feature)} className={styles.link}>
+        <Go to={featurePath(sae, side.feature)} className={`${styles.link} no-print`}>
           its page
         </Go>
       }

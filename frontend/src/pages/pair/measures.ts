@@ -18,7 +18,10 @@ export interface Measure {
 /** The joint numbers in the order in which they are read; a missing one says why. */
 export function measuresOf(pair: FeaturePair): Measure[] {
   const { a, b } = pair;
-  const cosine = (value: number | null, reason: string) => (value === null ? reason || 'missing' : number(value, 4));
+  const cosine = (name: string, value: number | null, reason: string): Measure =>
+    value === null
+      ? { name, value: '–', about: reason || 'missing' }
+      : { name, value: number(value, 4), about: 'of the directions' };
   return [
     { name: 'rows where both are active', value: count(pair.n_both), about: `of ${count(pair.n_rows)} rows` },
     { name: `${b.feature} given ${a.feature}`, value: percent(pair.p_b_given_a), about: 'share of its active rows' },
@@ -27,8 +30,8 @@ export function measuresOf(pair: FeaturePair): Measure[] {
     { name: 'mutual information', value: number(pair.pmi, 4), about: 'pointwise, in bits' },
     { name: 'Jaccard', value: number(pair.jaccard, 4), about: 'both, of rows where either is active' },
     { name: 'Pearson', value: number(pair.pearson, 4), about: 'over all rows, silent ones as 0' },
-    { name: 'decoder cosine', value: cosine(pair.decoder_cosine, pair.decoder_reason), about: 'of the directions' },
-    { name: 'encoder cosine', value: cosine(pair.encoder_cosine, pair.encoder_reason), about: 'of the directions' },
+    cosine('decoder cosine', pair.decoder_cosine, pair.decoder_reason),
+    cosine('encoder cosine', pair.encoder_cosine, pair.encoder_reason),
   ];
 }
 

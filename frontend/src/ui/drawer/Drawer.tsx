@@ -130,7 +130,9 @@ function Body({ bundle }: { bundle: FeatureBundle }) {
       <Examples bundle={bundle} />
       <Neighbors bundle={bundle} />
       {bundle.missing.length ? (
-        <p className="muted">Not here: {[...new Set(bundle.missing.map(({ part }) => part))].join(', ')}.</p>
+        <p className={`${styles.absent} muted`}>
+          Not here: {[...new Set(bundle.missing.map(({ part }) => part))].join(', ')}.
+        </p>
       ) : null}
     </>
   );

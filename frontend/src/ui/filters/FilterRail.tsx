@@ -1,10 +1,30 @@
 /** The filters of the columns on show, each with its histogram. */
 import { useMemo, useState } from 'react';
+import { missingAnalyses } from '../../core/identity';
+import type { SaeDetail } from '../../core/types';
 import { useApp } from '../useApp';
 import { ColumnFilter } from './ColumnFilter';
 import styles from './filters.module.css';
 
 const EMPTY: string[] = [];
+
+/** What stands where an SAE has no columns: the analysis that most others follow from. */
+function NoColumns({ detail }: { detail: SaeDetail }) {
+  const first = missingAnalyses(detail.analyses, detail.name).find(({ name }) => name === 'stats');
+  return (
+    <div className={styles.nothing}>
+      <p>There are no columns yet to show and to filter by.</p>
+      {detail.has_activations && first ? (
+        <p>
+          Begin with <code>{first.command}</code>
+        </p>
+      ) : null}
+      <p>
+        <a href="/">The start page</a> lists every analysis with its command.
+      </p>
+    </div>
+  );
+}
 
 export function FilterRail() {
   const detail = useApp((state) => state.detail);
@@ -23,6 +43,7 @@ export function FilterRail() {
       {names.map((name) => (
         <ColumnFilter key={name} name={name} />
       ))}
+      {detail && !names.length && !others.length ? <NoColumns detail={detail} /> : null}
       {others.length ? (
         <select
           className={styles.add}

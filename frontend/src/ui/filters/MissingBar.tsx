@@ -46,9 +46,9 @@ export function MissingBar({ name, filter, n, passing, height, isBeside = false 
   );
 }
 
-/** A count in four characters. */
+/** A count in five characters. */
 function compact(n: number): string {
-  if (n < 10_000) return String(n);
+  if (n < 10_000) return count(n);
   if (n < 1_000_000) return `${Math.round(n / 1000)}k`;
   return `${(n / 1_000_000).toFixed(1)}M`;
 }

@@ -10,13 +10,14 @@ export interface SectionProps {
   readonly note?: ReactNode;
   readonly tools?: ReactNode;
   readonly children: ReactNode;
-  readonly className?: string;
+  /** A list that may go on over pages of paper. */
+  readonly isLong?: boolean;
 }
 
-export function Section({ title, note, tools, children, className }: SectionProps) {
+export function Section({ title, note, tools, children, isLong = false }: SectionProps) {
   const id = useId();
   return (
-    <section aria-labelledby={id} className={className ? `${styles.section} ${className}` : styles.section}>
+    <section aria-labelledby={id} className={isLong ? `${styles.section} ${styles.long}` : styles.section}>
       <header className={styles.head}>
         <h2 id={id}>{title}</h2>
         {note ? <span className={styles.note}>{note}</span> : null}

@@ -82,6 +82,7 @@ function Choices({ close }: { close: () => void }) {
         <h3>SAEs</h3>
         {isLoading ? <p className="muted">Loading …</p> : null}
         {error ? <Failure error={error} /> : null}
+        {data && !data.saes.length ? <p className="muted">There is none yet.</p> : null}
         {byName(data?.saes ?? []).map((each) => (
           <Go
             key={each.name}

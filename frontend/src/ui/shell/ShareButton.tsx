@@ -4,6 +4,7 @@ import { linkHere } from '../../core/history';
 import { tell } from '../../core/messages';
 import { app } from '../../core/state';
 import { MOST_IDS } from '../../core/url';
+import styles from './shell.module.css';
 
 /** Whether a list is too long for the address and the server could not take it. */
 function isIncomplete(): boolean {
@@ -31,7 +32,12 @@ export function ShareButton() {
       );
   };
   return (
-    <button type="button" className="quiet" onClick={() => void copy()} title="Copy a link to exactly this">
+    <button
+      type="button"
+      className={`quiet ${styles.share}`}
+      onClick={() => void copy()}
+      title="Copy a link to exactly this"
+    >
       {isCopied ? 'Copied' : 'Share'}
     </button>
   );
