@@ -29,7 +29,7 @@ from saeatlas.atlas.graphs import graph_of
 from saeatlas.atlas.groups import Split, group_features
 from saeatlas.atlas.projections import projection_of
 from saeatlas.client.atlas import RemoteAtlas, connect
-from saeatlas.errors import SaeatlasError
+from saeatlas.errors import InvalidInput, SaeatlasError
 from saeatlas.pipeline.labelling import label
 from saeatlas.testing.make_atlas import make_atlas
 from saeatlas.testing.running_server import running_server
@@ -217,7 +217,7 @@ OBJECTS = {
         lambda sae: label_texts(sae.labels.of(3)),
         lambda sae: sae.feature(3).labels,
     ),
-    "pair": sae_case("/pairs/{a}/{b}", "/pairs/3/5", pair, lambda sae: sae.pair(3, 5)),
+    "pair": sae_case("/pairs/{a}/{b}", "/pairs/3/5", pair, lambda sae: sae.pair(3, 5).detail),
     "histograms": sae_case(
         "/histograms",
         "/histograms?columns=stats.max,stats.mean&bins=5",
@@ -347,6 +347,22 @@ def test_object_is_the_same_in_json_python_and_client(served: SimpleNamespace, n
     known = case.here(served.here)
     check_known(known, found)
     check_known(known, case.there(served.there))
+
+
+@pytest.mark.parametrize(("a", "b"), [(3, 5), (0, 63), (63, 62)])
+def test_pair_of_the_client_reads_as_that_of_python(served: SimpleNamespace, a: int, b: int) -> None:
+    here, there = (atlas.sae().pair(a, b) for atlas in (served.here, served.there))
+    names = [name for name in vars(there) if name not in {"sae", "a", "b", "detail"}]
+    assert len(names) == 10
+    assert [getattr(there, name) for name in names] == [getattr(here, name) for name in names]
+    assert (there.a.id, there.b.id) == (here.a.id, here.b.id)
+    for by in ("decoder", "encoder"):
+        assert there.cosine(by) == here.cosine(by)
+    for scale in ("linear", "log"):
+        assert there.joint(7, scale) == here.joint(7, scale)
+    for pair in (here, there):
+        with pytest.raises(InvalidInput, match="decoder and the encoder"):
+            pair.cosine("sideways")
 
 
 @pytest.mark.parametrize("question", [{}, {"pick": "random", "seed": 7}, {"pick": "quantiles", "n": 2}, {"low": 1.0}])

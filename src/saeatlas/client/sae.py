@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from saeatlas.client.connection import Query
     from saeatlas.client.corpus import RemoteCorpus
     from saeatlas.client.feature import RemoteFeature
+    from saeatlas.client.pair import RemotePair
 
 __all__ = ["RemoteSAE"]
 
@@ -163,9 +164,11 @@ class RemoteSAE:
         ids = [int(one) for one in np.atleast_1d(features)]
         return self.atlas.connection.post(path, {"features": ids, "text": text, **said})
 
-    def pair(self, a: int, b: int) -> dict[str, Any]:
+    def pair(self, a: int, b: int) -> RemotePair:
         """Put two features side by side: how often both fire, how alike they are, and where both do."""
-        return self._get("pairs", str(a), str(b))
+        from saeatlas.client.pair import RemotePair
+
+        return RemotePair(self, a, b)
 
     def histograms(self, columns: Sequence[str], *, bins: int = 40) -> list[dict[str, Any]]:
         """Count the values of columns of numbers in bins; what is missing is counted beside them."""
