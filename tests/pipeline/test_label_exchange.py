@@ -208,6 +208,8 @@ def test_annotations_of_circuits_name_places_in_the_model(atlas: sa.Atlas, tmp_p
         n_known=0,
         n_duplicates=0,
         n_repeated=1,
+        n_behind=0,
+        n_future=0,
         n_without_label=1,
         n_headings=1,
         n_categories=0,

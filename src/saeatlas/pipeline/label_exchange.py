@@ -13,8 +13,9 @@ from saeatlas.errors import Conflict, InvalidInput, NotFound, SourceError
 from saeatlas.format.canonical import Record
 from saeatlas.format.event_id import new_event_ids
 from saeatlas.format.event_log import put_records
-from saeatlas.format.labels import CATEGORIES, SCHEMA, LabelEvent, check_line, labels_prefix, time_now
+from saeatlas.format.labels import CATEGORIES, SCHEMA, LabelEvent, check_line, labels_prefix
 from saeatlas.pipeline.label_files import SHAPES, read_label_file
+from saeatlas.pipeline.label_order import Accepted, events_of, n_behind
 from saeatlas.pipeline.label_statement import LabelFile, Statement
 from saeatlas.pipeline.labelling import identity_record, login_name
 
@@ -40,7 +41,11 @@ class ImportReport:
     n_duplicates: int
     """Statements that stand in the file more than once, counted from the second on."""
     n_repeated: int
-    """Features about which one author says several things in the file; the last counts, the others are history."""
+    """Features about which one author says several things in the file; the newest counts, the others are history."""
+    n_behind: int
+    """New events that are history at once: what the atlas had already from the same author is newer."""
+    n_future: int
+    """New events whose time has not come: they count as said now."""
     n_without_label: int
     """Lines that name a feature and say nothing."""
     n_headings: int
@@ -61,9 +66,10 @@ class _Part:
         self.identity = sae.identity.digest()
         self.known = {event.id: event for event in sae.labels.events()}
         self.origins = frozenset(sae.labels.origins())
-        self.last = sae.labels.last_id
         self.events: dict[str, LabelEvent] = {}
+        self.accepted: list[Accepted] = []
         self.digests: set[str] = set()
+        self.n_future = 0
         self.n_known = 0
         self.n_duplicates = 0
 
@@ -81,7 +87,7 @@ def import_labels(
 
     Everything is read and checked before anything is written, and the labels of one SAE are written as one object. What
     the atlas knows already is left out, so that the same file can be imported again after an interruption, or when it
-    has grown.
+    has grown. What states an earlier time than what its author has said since joins the history and undoes nothing.
 
     Parameters
     ----------
@@ -119,6 +125,8 @@ def import_labels(
         name = _name_in_file(statement)
         if name in parts:
             _take_statement(parts[name], statement, by)
+    for part in by_sae.values():
+        _make_events(part)
     n_categories = _write_categories(atlas, found)
     for part in by_sae.values():
         _write(part, found)
@@ -134,6 +142,8 @@ def _report(found: LabelFile, parts: list[_Part], n_categories: int, left_out: M
         n_known=sum(part.n_known for part in parts),
         n_duplicates=sum(part.n_duplicates for part in parts),
         n_repeated=sum(_n_repeated(part.events) for part in parts),
+        n_behind=sum(n_behind(part.known, part.events) for part in parts),
+        n_future=sum(part.n_future for part in parts),
         n_without_label=found.n_without_label,
         n_headings=found.n_headings,
         n_categories=n_categories,
@@ -246,21 +256,14 @@ def _take_statement(part: _Part, statement: Statement, by: str) -> None:
     if digest in part.origins:
         part.n_known += 1
         return
-    (part.last,) = new_event_ids(1, after=part.last)
-    try:
-        part.events[part.last] = LabelEvent(
-            id=part.last,
-            at=at or time_now(),
-            action="label",
-            by=author,
-            sae=part.sae.name,
-            identity=part.identity,
-            features=statement.features,
-            said=statement.said,
-            origin=digest,
-        )
-    except InvalidInput as error:
-        raise SourceError(f"{statement.place}: {error.message}", hint=error.hint) from error
+    part.accepted.append(Accepted(statement=statement, by=author, at=at, origin=digest))
+
+
+def _make_events(part: _Part) -> None:
+    """Make events of what was accepted, each at its place among what the log and the file have."""
+    known = {**part.known, **part.events}.values()
+    events, part.n_future = events_of(part.accepted, known, sae=part.sae.name, identity=part.identity)
+    part.events |= {event.id: event for event in events}
 
 
 def _is_same(event: LabelEvent, statement: Statement) -> bool:
@@ -284,7 +287,7 @@ def _write(part: _Part, found: LabelFile) -> None:
         facts = dict(found.identities[digest])
         records.append({"schema": SCHEMA, "action": "identity", "identity": digest, "facts": facts})
     records += [event.to_json() for event in part.events.values()]
-    (name,) = new_event_ids(1, after=part.last)
+    (name,) = new_event_ids(1, after=max(part.events))
     put_records(part.sae.atlas.store, labels_prefix(part.sae.name), records, name)
 
 
