@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,13 @@ lines = texts | st.sampled_from(
 
 def new_atlas(sae: str = "toy", seed: int = 0) -> sa.Atlas:
     return make_atlas(MemoryStore(), n_rows=40, n_features=16, tokens=False, sae=sae, seed=seed)
+
+
+def sae_of_weights(digest: str) -> sa.SAE:
+    """The SAE 'toy' of an atlas, with other weights."""
+    sae = new_atlas().sae()
+    sae.__dict__["identity"] = replace(sae.identity, weights_digest=digest)
+    return sae
 
 
 @pytest.fixture
@@ -146,7 +154,7 @@ def test_no_cell_begins_as_a_formula(atlas: sa.Atlas, tmp_path: Path) -> None:
     export_labels([atlas.sae()], tmp_path / "a.csv")
     with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
         cells = [cell for line in csv.reader(file) for cell in line]
-    assert len(cells) == 9 * 12
+    assert len(cells) == 9 * 13
     assert not [cell for cell in cells if cell[:1] in {"=", "+", "-", "@", "\t", "\r", "\n", *"＝＋－＠"}]
 
 
@@ -311,6 +319,43 @@ def test_labels_of_another_sae_are_refused_unless_asked_for(labelled: sa.Atlas, 
     assert import_labels(other, tmp_path / "a.jsonl").n_new == 0
 
 
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl"])
+def test_labels_of_an_sae_with_other_weights_are_refused_or_marked(tmp_path: Path, ending: str) -> None:
+    here, there = (sae_of_weights(one) for one in ("a", "b"))
+    sa.label(there.feature(1), "theirs", by="ana")
+    path = tmp_path / f"a.{ending}"
+    export_labels([there], path)
+    with pytest.raises(Conflict, match=r"line 2 is about another SAE.*weights_digest") as caught:
+        import_labels(here.atlas, path)
+    assert (caught.value.kind, n_objects(here.atlas)) == ("identity-mismatch", 0)
+    import_labels(here.atlas, path, other_identity=True)
+    assert here.labels.current["identity_changed"].to_pylist() == [True]
+    assert import_labels(here.atlas, path).n_new == 0
+    # The mark goes on to the next atlas.
+    export_labels([here], path)
+    third = sae_of_weights("a")
+    with pytest.raises(Conflict):
+        import_labels(third.atlas, path)
+    import_labels(third.atlas, path, other_identity=True)
+    assert third.labels.current["identity_changed"].to_pylist() == [True]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_fact_that_only_one_atlas_knows_makes_no_other_sae(tmp_path: Path, ending: str) -> None:
+    knowing, other = sae_of_weights("a"), new_atlas("toy").sae()
+    sa.label(knowing.feature(1), "theirs", by="ana")
+    export_labels([knowing], tmp_path / f"a.{ending}")
+    assert import_labels(other.atlas, tmp_path / f"a.{ending}").n_new == 1
+    assert other.labels.current["identity_changed"].to_pylist() == [False]
+
+
+def test_table_without_identities_is_about_this_sae(tmp_path: Path) -> None:
+    here = sae_of_weights("a")
+    import_labels(here.atlas, written(tmp_path / "a.csv", "feature,text,identity\n1,x,\n"), by="ana")
+    import_labels(here.atlas, written(tmp_path / "b.csv", "feature,text\n2,y\n"), by="ana")
+    assert [event.identity for event in here.labels.events()] == [here.identity.digest()] * 2
+
+
 def test_labels_of_an_sae_that_is_not_described_are_refused(labelled: sa.Atlas, tmp_path: Path) -> None:
     export_labels([labelled.sae()], tmp_path / "a.jsonl")
     text = (tmp_path / "a.jsonl").read_text(encoding="utf-8")
@@ -372,6 +417,8 @@ BAD: dict[str, tuple[str, str | bytes, str, str]] = {
     "confidence": ("a.csv", "feature,text,confidence\n1,x,high\n", "source-error", "line 2"),
     "much confidence": ("a.csv", "feature,text,confidence\n1,x,inf\n", "source-error", "line 2"),
     "tags": ("a.csv", 'feature,text,tags\n1,x,"[1]"\n', "source-error", "line 2"),
+    "identity": ("a.csv", "feature,text,identity\n1,x,mine\n", "source-error", "line 2"),
+    "identity without a name": ("a.csv", 'feature,text,identity\n1,x,"{""width"": 3}"\n', "source-error", "line 2"),
     "dashboard cut": ("a.json", '{"1": {"name": "x"}, "2": {"na', "truncated-source", "line 1"),
     "dashboard twice": ("a.json", '{"1": {"name": "x"}, "1": {"name": "y"}}', "source-error", "twice"),
     "dashboard of text": ("a.json", '{"1": {"name": "x"}, "2": "y"}', "source-error", "feature '2'"),

@@ -77,7 +77,7 @@ def test_statement_without_a_time_that_has_come_is_said_now(sae: sa.SAE, tmp_pat
     sa.label(sae.feature(1), "before", by="ana")
     report = bring_in(sae, tmp_path, (1, "imported", "ana", at))
     assert (report.n_behind, report.n_future, current(sae, 1)) == (0, int(at is not None), ["imported"])
-    assert sae.labels.of(1).current[0].at <= datetime.now(UTC).isoformat()
+    assert datetime.fromisoformat(sae.labels.of(1).current[0].at) <= datetime.now(UTC)
     assert bring_in(sae, tmp_path, (1, "imported", "ana", at)).n_new == 0
     sa.label(sae.feature(1), "after", by="ana")
     assert current(sae, 1) == ["after"]

@@ -206,12 +206,15 @@ def _check_features(path: Path, found: LabelFile, wanted: Mapping[str, SAE | Non
 
 
 def _check_identities(path: Path, found: LabelFile, wanted: Mapping[str, SAE | None]) -> None:
-    """Refuse events about an SAE of which a known fact differs, unless the log here knows that SAE already."""
-    for place, event in found.events:
-        sae = wanted[event.sae]
-        if sae is None or event.identity == sae.identity.digest() or event.identity in sae.labels.identities():
+    """Refuse what is about an SAE of which a known fact differs, unless the log here knows that SAE already."""
+    about = [(one.place, _name_in_file(one), one.identity) for one in found.statements if one.identity is not None]
+    about += [(place, event.sae, event.identity) for place, event in found.events]
+    fitting = {name: _identities_of(sae) for name, sae in wanted.items() if sae is not None}
+    for place, name_there, digest in about:
+        sae = wanted[name_there]
+        if sae is None or digest in fitting[name_there]:
             continue
-        now, then = sae.identity.to_json(), found.identities.get(event.identity)
+        now, then = sae.identity.to_json(), found.identities.get(digest)
         differing = [
             f"{name} ({then[name]} there, {now[name]} here)"
             for name in (then or {})
@@ -224,6 +227,12 @@ def _check_identities(path: Path, found: LabelFile, wanted: Mapping[str, SAE | N
                 hint="Name the right SAE, or say --other-identity to keep the labels marked as of another SAE.",
                 kind="identity-mismatch",
             )
+        fitting[name_there].add(digest)
+
+
+def _identities_of(sae: SAE) -> set[str]:
+    """Return the digests of today's facts, and of those that the log has labels about."""
+    return {sae.identity.digest(), *sae.labels.identities()}
 
 
 def _take_event(part: _Part, event: LabelEvent, place: str) -> None:

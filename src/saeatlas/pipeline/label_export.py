@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPORT_SHAPES", "export_labels"]
 
-_COLUMNS = ["sae", "feature", "text", "category", "tags", "notes", "confidence", "by", "at", "source", "id", "extra"]
+_COLUMNS = ["sae", "feature", "text", "category", "tags", "notes", "confidence", "by", "at", "source"]
+_COLUMNS += ["id", "identity", "extra"]
 _OTHER_COLUMNS = ["feature_id", "display_name", "category", "confidence", "source", "notes"]
 
 
@@ -86,11 +87,25 @@ def _table(saes: Sequence[SAE], names: Mapping[str, str], delimiter: str) -> tup
     lines = []
     for sae in saes:
         # The oldest of a feature first: what is imported later is newer.
-        for line in sorted(sae.labels.current.to_pylist(), key=lambda line: (line["feature"], line["id"])):
+        current = sorted(sae.labels.current.to_pylist(), key=lambda line: (line["feature"], line["id"]))
+        about = _identities(sae)
+        for line in current:
             tags = json.dumps(line["tags"], ensure_ascii=False) if line["tags"] else None
-            line |= {"sae": names.get(sae.name, sae.name), "tags": tags}
+            line |= {"sae": names.get(sae.name, sae.name), "tags": tags, "identity": about[line["id"]]}
             lines.append([line[column] for column in _COLUMNS])
     return _cells([_COLUMNS, *lines], delimiter), len(lines)
+
+
+def _identities(sae: SAE) -> dict[str, str]:
+    """Return event → what its SAE was: the facts that were known, in JSON, or the digest where the log lacks them.
+
+    The facts and not their digest: it differs, too, where one of two atlases has learned more about the same SAE.
+    """
+    texts = {
+        digest: json.dumps({n: v for n, v in facts.items() if v is not None}, ensure_ascii=False)
+        for digest, facts in sae.labels.identities().items()
+    }
+    return {event.id: texts.get(event.identity, event.identity) for event in sae.labels.events()}
 
 
 def _cells(lines: Sequence[Sequence[object]], delimiter: str = ",") -> bytes:

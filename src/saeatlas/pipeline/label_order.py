@@ -38,7 +38,7 @@ class Accepted:
                 action="label",
                 by=self.by,
                 sae=sae,
-                identity=identity,
+                identity=one.identity or identity,
                 features=one.features,
                 said=one.said,
                 origin=self.origin,
@@ -60,6 +60,8 @@ def events_of(
     ----------
     accepted
         In the order of the file, which decides between equal times.
+    sae, identity
+        What they are about; the identity only where a statement does not say its own.
     known
         The events of the log, and those that the file has with their ids.
     """

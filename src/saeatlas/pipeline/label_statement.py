@@ -46,6 +46,8 @@ class Statement:
     at: str | None = None
     id: str | None = None
     """Id of the event that the line was written from."""
+    identity: str | None = None
+    """Digest of the facts about the SAE that it is about; None where the file does not say."""
 
     def digest(self) -> str:
         """Return what is the same for the same statement, wherever in a file it stands."""
@@ -62,6 +64,7 @@ class LabelFile:
     events: list[tuple[str, LabelEvent]] = field(default_factory=list)
     """Place and event, of a file that has events with their ids."""
     identities: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    """Digest → facts about an SAE that statements or events are about."""
     categories: list[CategoryEvent] = field(default_factory=list)
     n_lines: int = 0
     n_without_label: int = 0

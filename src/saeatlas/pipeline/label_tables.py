@@ -6,9 +6,11 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
-from saeatlas.errors import SourceError
+from saeatlas.errors import SaeatlasError, SourceError
 from saeatlas.format.canonical import Record
+from saeatlas.format.identity import SaeIdentity
 from saeatlas.format.labels import said_of
 from saeatlas.pipeline.label_statement import MEMBERS, LabelFile, feature_id, object_or_none, said_at, statement
 
@@ -16,6 +18,8 @@ __all__ = ["FORMULA", "read_csv", "read_tsv"]
 
 FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 """Beginning of a cell that a spreadsheet would compute, by full-width signs too; we write one "'", and take it away."""
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def read_csv(text: str, found: LabelFile) -> None:
@@ -72,7 +76,7 @@ def _cell(cell: str) -> str | None:
 
 
 def _add_line(found: LabelFile, place: str, record: dict[str, str | None]) -> None:
-    known = {*MEMBERS, "feature", "sae", "by", "at", "id"}
+    known = {*MEMBERS, "feature", "sae", "by", "at", "id", "identity"}
     members: Record = {name: record.get(name) for name in ("text", "category", "notes", "source")}
     if members["category"] == "none" and "id" not in record:
         members["category"] = None
@@ -87,7 +91,26 @@ def _add_line(found: LabelFile, place: str, record: dict[str, str | None]) -> No
         found.n_without_label += 1
         return
     feature = (feature_id((record["feature"] or "").strip(), place),)
-    found.statements.append(statement(place, record.get("sae"), feature, said, record))
+    one = statement(place, record.get("sae"), feature, said, record)
+    found.statements.append(replace(one, identity=_identity(record.get("identity"), place, found)))
+
+
+def _identity(cell: str | None, place: str, found: LabelFile) -> str | None:
+    """Return the digest of what a line says about its SAE: the facts in JSON, or the digest where nobody has them."""
+    if cell is None or _DIGEST.fullmatch(cell):
+        return cell
+    facts = object_or_none(cell)
+    try:
+        if facts is None:
+            raise SourceError("it is no JSON object")
+        identity = SaeIdentity.from_json(facts)
+    except SaeatlasError as error:
+        raise SourceError(
+            f"{place} has an 'identity' that says of no SAE what it is: {cell!r:.100}: {error.message}",
+            hint="Leave the column as it was exported, or out: the labels are then about the SAE that is here.",
+        ) from error
+    found.identities[identity.digest()] = identity.to_json()
+    return identity.digest()
 
 
 def _tags(cell: str | None, place: str) -> list[str]:
