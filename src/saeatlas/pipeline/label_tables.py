@@ -10,14 +10,12 @@ from dataclasses import replace
 
 from saeatlas.errors import SaeatlasError, SourceError
 from saeatlas.format.canonical import Record
+from saeatlas.format.delimited import read_cell
 from saeatlas.format.identity import SaeIdentity
 from saeatlas.format.labels import said_of
 from saeatlas.pipeline.label_statement import MEMBERS, LabelFile, feature_id, object_or_none, said_at, statement
 
-__all__ = ["FORMULA", "read_csv", "read_tsv"]
-
-FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-"""Beginning of a cell that a spreadsheet would compute, by full-width signs too; we write one "'", and take it away."""
+__all__ = ["read_csv", "read_tsv"]
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -72,7 +70,7 @@ def _header(cells: list[str]) -> list[str]:
 def _cell(cell: str) -> str | None:
     if not cell.strip():
         return None
-    return cell[1:] if cell[0] == "'" and FORMULA.match(cell) else cell
+    return read_cell(cell)
 
 
 def _add_line(found: LabelFile, place: str, record: dict[str, str | None]) -> None:
