@@ -298,6 +298,31 @@ def test_table_of_another_program_is_read(atlas: sa.Atlas, tmp_path: Path) -> No
     assert (line["by"], line["extra"]) == ("ana", '{"mine": "7"}')
 
 
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_table_whose_line_ends_were_changed_is_the_same(labelled: sa.Atlas, tmp_path: Path, ending: str) -> None:
+    export_labels([labelled.sae()], tmp_path / f"a.{ending}")
+    dos = (tmp_path / f"a.{ending}").read_bytes().replace(b"\n", b"\r\n")
+    other = new_atlas()
+    assert import_labels(other, written(tmp_path / f"b.{ending}", dos)).n_new == 3
+    assert said(other) == said(labelled)
+    assert import_labels(labelled, tmp_path / f"b.{ending}").n_new == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "data", "hint"),
+    [
+        ("a.csv", "feature;text;by\n1;x;ana\n", "between ';': save it with commas"),
+        ("a.csv", '"feature_id";"display_name"\n1;"x, y"\n', "between ';'"),
+        ("a.csv", "feature\ttext\n1\tx\n", "between tabs: say --format tsv"),
+        ("a.tsv", "feature,text\n1,x\n", "between ',': say --format csv"),
+    ],
+)
+def test_other_sign_between_cells_is_named(atlas: sa.Atlas, tmp_path: Path, file: str, data: str, hint: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        import_labels(atlas, written(tmp_path / file, data))
+    assert hint in caught.value.hint
+
+
 def test_simple_lines_are_labels(atlas: sa.Atlas, tmp_path: Path) -> None:
     data = '{"feature": 3, "text": "a", "mood": 1}\n\n{"features": [5, "4"], "tags": "x", "by": "bo"}\n'
     import_labels(atlas, written(tmp_path / "a.jsonl", data), by="ana")

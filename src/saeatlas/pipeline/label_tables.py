@@ -34,7 +34,8 @@ _COLUMNS = {"feature_id": "feature", "display_name": "text"}
 
 
 def _read_table(text: str, found: LabelFile, delimiter: str) -> None:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    # Within quotes, too, CRLF is what unix2dos or git make of a line feed; no label holds a carriage return.
+    reader = csv.reader(io.StringIO(text.replace("\r\n", "\n"), newline=""), delimiter=delimiter, strict=True)
     columns: list[str] = []
     start = 1
     try:
@@ -43,7 +44,7 @@ def _read_table(text: str, found: LabelFile, delimiter: str) -> None:
             if not any(cell.strip() for cell in cells):
                 continue
             if not columns:
-                columns = _header(cells)
+                columns = _header(cells, delimiter)
                 continue
             found.n_lines += 1
             if len(cells) != len(columns):
@@ -53,18 +54,34 @@ def _read_table(text: str, found: LabelFile, delimiter: str) -> None:
     except csv.Error as error:
         is_cut = "unexpected end" in str(error)
         kind = "truncated-source" if is_cut else "source-error"
-        raise SourceError(f"line {start} is not a line of a table: {error}", kind=kind) from error
+        hint = "" if columns else _other_delimiter(text.strip().split("\n", 1)[0], delimiter)
+        raise SourceError(f"line {start} is not a line of a table: {error}", hint=hint, kind=kind) from error
 
 
-def _header(cells: list[str]) -> list[str]:
+def _header(cells: list[str], delimiter: str) -> list[str]:
     columns = [_COLUMNS.get(cell.strip(), cell.strip()) for cell in cells]
     if "feature" not in columns or len(set(columns)) < len(columns) or not all(columns):
         raise SourceError(
             f"the first line must name the columns, each once, with 'feature' among them, found: {cells!r:.200}",
-            hint="Columns: feature, text, category, tags, notes, confidence, by, at, source, sae.",
+            hint=_other_delimiter(delimiter.join(cells), delimiter)
+            or "Columns: feature, text, category, tags, notes, confidence, by, at, source, sae.",
             kind="wrong-file-type",
         )
     return columns
+
+
+def _other_delimiter(heading: str, delimiter: str) -> str:
+    """Return what to do about a table whose cells stand between something else; '' where that is not the matter."""
+    hints = {
+        ";": "Its cells stand between ';': save it with commas or tabs between them.",
+        ",": "Its cells stand between ',': say --format csv.",
+        "\t": "Its cells stand between tabs: say --format tsv.",
+    }
+    for other, hint in hints.items():
+        names = {name.strip().strip('"') for name in heading.split(other)}
+        if other != delimiter and len(names) > 1 and names & {"feature", "feature_id"}:
+            return hint
+    return ""
 
 
 def _cell(cell: str) -> str | None:
