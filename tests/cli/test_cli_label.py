@@ -85,6 +85,10 @@ def test_categories_are_set_and_dropped(cli: Run, copied: Path) -> None:
         0,
         [("sport", None), ("topic", "#0072b2")],
     )
+    cli("label", "categories", "--add", "sport", "--colour", "#000000", "--by", "ana")
+    out = cli("label", "categories", "--add", "sport", "--description", "Games", "--parent", "", "--json")[1]
+    sport = json.loads(out)[0]
+    assert (sport["colour"], sport["description"], sport["parent"]) == ("#000000", "Games", None)
     assert cli("label", "categories", "--drop", "none")[0] == 3
     assert cli("label", "categories", "--colour", "#000000")[0] == 2
     cli("label", "categories", "--drop", "sport", "--by", "ana")

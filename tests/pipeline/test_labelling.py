@@ -270,9 +270,25 @@ def test_categories_are_the_users_own(sae: sa.SAE) -> None:
     found = Categories(atlas.store).declared()
     assert [(one.name, one.colour, one.parent, one.by) for one in found.values()] == [
         ("sport", None, "topic", "ana"),
-        ("topic", None, None, "bo"),
+        ("topic", "#abcdef", None, "bo"),
     ]
-    assert [event.colour for event in Categories(atlas.store).events()] == ["#abcdef", None, None]
+    assert [event.colour for event in Categories(atlas.store).events()] == ["#abcdef", None, "#abcdef"]
+
+
+def test_what_is_not_said_anew_of_a_category_stays_and_what_is_empty_goes(sae: sa.SAE) -> None:
+    def topic() -> tuple[str | None, ...]:
+        found = Categories(sae.atlas.store).declared()["topic"]
+        return found.colour, found.description, found.parent
+
+    set_category(sae.atlas, "above", by="ana")
+    set_category(sae.atlas, "topic", by="ana", colour="#abcdef", description="About", parent="above")
+    set_category(sae.atlas, "topic", by="bo", colour="#000000")
+    assert topic() == ("#000000", "About", "above")
+    set_category(sae.atlas, "topic", by="bo", description="", parent="")
+    assert topic() == ("#000000", None, None)
+    drop_category(sae.atlas, "topic", by="bo")
+    set_category(sae.atlas, "topic", by="bo")
+    assert topic() == (None, None, None)
 
 
 def test_category_is_no_part_of_itself(sae: sa.SAE) -> None:

@@ -115,6 +115,11 @@ def test_categories_are_set_changed_and_dropped(client: TestClient, atlas: sa.At
         ("sport", None, "topic"),
         ("topic", "#0072b2", None),
     ]
+    made = client.post(CATEGORIES, json={"name": "topic", "description": "About"}).json()
+    assert (made["colour"], made["description"]) == ("#0072b2", "About")
+    for empty in (None, ""):
+        made = client.post(CATEGORIES, json={"name": "topic", "description": empty}).json()
+        assert (made["colour"], made["description"]) == ("#0072b2", None)
     assert client.post(CATEGORIES, json={"action": "drop", "name": "topic"}).status_code == 422
     assert client.post(CATEGORIES, json={"action": "drop", "name": "sport"}).status_code == 201
     assert len(client.get(CATEGORIES).json()["categories"]) == 1

@@ -132,6 +132,8 @@ def set_category(
 ) -> CategoryEvent:
     """Set up a category, or say anew what it is. All SAEs of the atlas share it.
 
+    Of a category that is there, what is None stays as it was, and an empty text takes it away.
+
     Raises
     ------
     NotFound
@@ -140,14 +142,16 @@ def set_category(
         When the category would be a part of itself.
     """
     declared = Categories(atlas.store).declared()
-    above = parent
+    above = parent or None
     while above is not None:
         if above == name:
             raise InvalidInput(f"The category '{name}' would be a part of itself, through '{parent}'")
         if above not in declared:
             raise NotFound(f"There is no category '{above}'", hint=f"Known: {', '.join(declared) or 'none'}")
         above = declared[above].parent
-    said = {"colour": colour and colour.lower(), "description": description, "parent": parent}
+    new = {"colour": colour and colour.lower(), "description": description, "parent": parent}
+    before = declared.get(name)
+    said = {fact: (getattr(before, fact, None) if value is None else value) or None for fact, value in new.items()}
     return _write_category(atlas.store, "category", name, by, said)
 
 

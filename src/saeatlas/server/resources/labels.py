@@ -38,6 +38,8 @@ __all__ = ["router"]
 router = APIRouter(tags=["labels"])
 
 _TAG = re.compile(r'(?:W/)?"[0-9]+-([0-9]{1,18})-[0-9a-f]{8}"')
+_FACTS = frozenset({"colour", "description", "parent"})
+"""What is known about a category beside its name."""
 _CURSOR = re.compile(r"([0-9]{1,18})\.([0-9a-f-]{36})")
 _LINE = {
     "feature": 7,
@@ -136,14 +138,18 @@ def categories(request: Request, atlas: AtlasNow) -> Response:
 
 @router.post("/labels/categories", response_model=Category, status_code=201)
 def set_category(request: Request, atlas: AtlasNow, new: CategoryNew) -> Response:
-    """Set up a category, say anew what it is, or remove it."""
+    """Set up a category, say anew what it is, or remove it.
+
+    Of a category that is there, what is not sent stays as it was, and `null` or an empty text takes it away.
+    """
     from saeatlas.pipeline import labelling
 
     with asked():
         if new.action == "drop":
             event = labelling.drop_category(atlas, new.name, by=new.by)
         else:
-            said = {"colour": new.colour, "description": new.description, "parent": new.parent}
+            # Null and "" take away what is there; what is not sent stays.
+            said = {name: getattr(new, name) or "" for name in _FACTS & new.model_fields_set}
             event = labelling.set_category(atlas, new.name, by=new.by, **said)
     made = Category(name=event.name, colour=event.colour, description=event.description, parent=event.parent)
     return record(request, made, status=201)
