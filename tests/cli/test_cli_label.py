@@ -50,6 +50,8 @@ def test_list_filters_and_writes(cli: Run, copied: Path, tmp_path: Path) -> None
     code, out, _ = cli("label", "list", "--by", "bo")
     assert (code, out.splitlines()[1].split("\t")[:5]) == (0, ["3", "by bo", "", "x, y", "bo"])
     assert [one["text"] for one in json.loads(cli("label", "list", "--category", "topic", "--json")[1])] == ["by ana"]
+    assert [one["text"] for one in json.loads(cli("label", "list", "--tag", "y", "--json")[1])] == ["by bo"]
+    assert json.loads(cli("label", "list", "--tag", "x, y", "--json")[1]) == []
     assert cli("label", "list", "--out", tmp_path / "a.csv")[0] == 0
     assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 3
 

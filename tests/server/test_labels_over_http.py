@@ -87,6 +87,25 @@ def test_pages_of_labels_together_are_all_labels(client: TestClient) -> None:
     assert {row["by"] for row in client.get(ALL, params={"by": "bo"}).json()["rows"]} == {"bo"}
 
 
+def test_labels_are_found_by_tag(client: TestClient) -> None:
+    client.post(ALL, json={"features": [1, 2], "text": "a", "by": "ana", "tags": ["code", "x"]})
+    client.post(ALL, json={"features": [2, 3], "text": "b", "by": "bo", "tags": ["Code", "x"]})
+    client.post(ALL, json={"features": [4], "text": "c", "by": "bo"})
+
+    def found(**asked: object) -> list[tuple[int, str]]:
+        answer = client.get(ALL, params=asked).json()
+        assert answer["total"] == len(answer["rows"])
+        return [(row["feature"], row["text"]) for row in answer["rows"]]
+
+    assert found(tag="code") == [(1, "a"), (2, "a")]
+    assert found(tag="x") == [(1, "a"), (2, "b"), (2, "a"), (3, "b")]
+    assert found(tag="x", by="bo") == [(2, "b"), (3, "b")]
+    assert (found(tag="cod"), found(tag="x", by="cy")) == ([], [])
+    where = '[{"column": "labels.tags", "op": "contains", "value": "code"}]'
+    features = client.get("/api/v1/saes/toy/features", params={"where": where}).json()["rows"]
+    assert [row["feature"] for row in features] == [1]
+
+
 def test_tag_changes_with_a_label_of_another_process(client: TestClient, atlas: sa.Atlas) -> None:
     tag = client.get(FEATURE).headers["etag"]
     assert client.get(FEATURE, headers={"if-none-match": tag}).status_code == 304
