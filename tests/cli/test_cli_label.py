@@ -72,6 +72,12 @@ def test_history_shows_what_became_of_each_label(cli: Run, copied: Path) -> None
     assert [one["is_retracted"] for one in history] == [False, True, False, False]
 
 
+def test_tag_with_a_comma_is_told_from_two(cli: Run, copied: Path) -> None:
+    cli("label", "add", "3", "x", "--by", "ana", "--tag", "a,b", "--tag", "c")
+    assert cli("label", "history", "3")[1].splitlines()[1].split("\t")[5] == '"a,b", c'
+    assert cli("label", "list")[1].splitlines()[1].split("\t")[3] == '"a,b", c'
+
+
 def test_what_is_said_cannot_move_the_cursor(cli: Run, copied: Path) -> None:
     cli("label", "add", "3", "right \u202e left\nnext", "--by", "ana")
     for command in (["list"], ["history", "3"]):

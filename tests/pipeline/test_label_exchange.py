@@ -21,12 +21,15 @@ from saeatlas.format.labels import SCHEMA, LabelEvent
 from saeatlas.pipeline.label_exchange import ImportReport, import_labels
 from saeatlas.pipeline.label_export import EXPORT_SHAPES, export_labels
 from saeatlas.pipeline.label_files import SHAPES
+from saeatlas.pipeline.label_words import shows_something
 from saeatlas.pipeline.labelling import retract, set_category
 from saeatlas.storage import MemoryStore
 from saeatlas.testing.failing_store import FailingStore
 from saeatlas.testing.make_atlas import make_atlas
 
-texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20).filter(str.strip)
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20).filter(
+    shows_something
+)
 lines = texts | st.sampled_from(
     ["=1+1", "'=1", "''@x", "-5", "+x", "@a", "\t=x", "\n=x", "＝1", "'＋1", "a,b", 'say "x"', "two\nlines", "'tis"]
 )
@@ -183,6 +186,23 @@ def test_line_that_was_edited_becomes_a_new_label_of_its_author(labelled: sa.Atl
         ("ana", "other"),
         ("bo", None),
     ]
+
+
+def test_names_in_a_file_have_no_space_around_them(atlas: sa.Atlas, tmp_path: Path) -> None:
+    sa.label(atlas.sae().feature(1), "before", by="ana")
+    data = "feature,text,by,category\n1,x, ana ,topic \n"
+    assert import_labels(atlas, written(tmp_path / "a.csv", data)).n_new == 1
+    assert [(line["text"], line["by"], line["category"]) for line in said(atlas)] == [("x", "ana", "topic")]
+    assert import_labels(atlas, written(tmp_path / "b.csv", "feature,text,by,category\n1,x,ana,topic\n")).n_known == 1
+
+
+def test_names_with_space_in_an_earlier_log_are_known_again(atlas: sa.Atlas, tmp_path: Path) -> None:
+    event = sa.label(atlas.sae().feature(1), "x", by="ana", category="topic").to_json()
+    old = {**event, "id": "01939b5e-8a3c-7cc3-98c5-0f5e0a6b7d11", "by": "ana ", "category": " topic"}
+    import_labels(atlas, written(tmp_path / "a.jsonl", json.dumps(old) + "\n"))
+    assert [line["by"] for line in said(atlas)] == ["ana", "ana "]
+    export_labels([atlas.sae()], tmp_path / "a.csv")
+    assert import_labels(atlas, tmp_path / "a.csv").n_new == 0
 
 
 def test_file_that_has_grown_adds_what_is_new(atlas: sa.Atlas, tmp_path: Path) -> None:
@@ -442,6 +462,8 @@ BAD: dict[str, tuple[str, str | bytes, str, str]] = {
     "confidence": ("a.csv", "feature,text,confidence\n1,x,high\n", "source-error", "line 2"),
     "much confidence": ("a.csv", "feature,text,confidence\n1,x,inf\n", "source-error", "line 2"),
     "tags": ("a.csv", 'feature,text,tags\n1,x,"[1]"\n', "source-error", "line 2"),
+    "unseen": ("a.csv", "feature,text\n1,x\n2,\u200b\n", "source-error", "line 3"),
+    "unseen author": ("a.jsonl", GOOD + '{"feature": 2, "text": "x", "by": "\u200b"}\n', "source-error", "line 2"),
     "identity": ("a.csv", "feature,text,identity\n1,x,mine\n", "source-error", "line 2"),
     "identity without a name": ("a.csv", 'feature,text,identity\n1,x,"{""width"": 3}"\n', "source-error", "line 2"),
     "dashboard cut": ("a.json", '{"1": {"name": "x"}, "2": {"na', "truncated-source", "line 1"),

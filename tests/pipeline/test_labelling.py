@@ -182,6 +182,13 @@ def test_label_that_could_not_be_written_is_not_there() -> None:
         {"text": "x", "extra": {"a": "x" * 70_000}},
         {"text": "x", "supersedes": ["nothing"]},
         {"text": "x", "supersedes": "nothing"},
+        {"text": "\u200b"},
+        {"text": "x", "notes": " \u2060\ufeff\n"},
+        {"text": "x", "tags": ["\u3164"]},
+        {"text": "x", "category": "\u00ad"},
+        {"text": "x", "by": "\u2800"},
+        {"text": "x", "confidence": True},
+        {"text": "x", "confidence": "0.5"},
     ],
     ids=lambda said: ",".join(said)[:20],
 )
@@ -189,6 +196,33 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_written(sae: sa.SAE, 
     with pytest.raises(InvalidInput):
         sa.label(sae.feature(0), **{"by": "ana", **said})
     assert list(sae.atlas.store.list("labels/")) == []
+
+
+def test_names_have_no_space_around_them(sae: sa.SAE) -> None:
+    set_category(sae.atlas, " topic ", by=" ana")
+    set_category(sae.atlas, "sport\u00a0", by="ana", parent=" topic")
+    sa.label(sae.feature(0), " text ", by="ana", category="topic ")
+    sa.label(sae.feature(0), "newer", by=" ana ", category="topic")
+    (held,) = sae.labels.of(0).current
+    assert (held.by, held.said.category, len(sae.labels.of(0).history)) == ("ana", "topic", 2)
+    assert [(one.name, one.parent) for one in Categories(sae.atlas.store).declared().values()] == [
+        ("sport", "topic"),
+        ("topic", None),
+    ]
+    assert retract(sae.feature(0), by="ana ").by == "ana"
+    drop_category(sae.atlas, "sport ", by="ana")
+
+
+def test_joiners_and_marks_beside_what_is_seen_are_kept(sae: sa.SAE) -> None:
+    text = "\U0001f469\u200d\U0001f52c می\u200cخواهم \u2764\ufe0f"
+    assert sa.label(sae.feature(0), text, by="ana").said.text == text
+
+
+def test_event_that_is_named_twice_is_kept_once(sae: sa.SAE) -> None:
+    first = sa.label(sae.feature(0), "x", by="bo")
+    assert sa.label(sae.feature(0), "y", by="ana", supersedes=[first.id] * 2).supersedes == (first.id,)
+    second = sa.label(sae.feature(0), "z", by="bo")
+    assert retract(sae.feature(0), by="ana", events=[second.id] * 2).supersedes == (second.id,)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ from saeatlas.errors import Conflict, InvalidInput, NotFound, SourceError
 from saeatlas.format.canonical import Record
 from saeatlas.format.event_id import new_event_ids
 from saeatlas.format.event_log import put_records
-from saeatlas.format.labels import CATEGORIES, SCHEMA, LabelEvent, check_line, labels_prefix
+from saeatlas.format.labels import CATEGORIES, SCHEMA, LabelEvent, labels_prefix
 from saeatlas.pipeline.label_files import SHAPES, read_label_file
 from saeatlas.pipeline.label_order import Accepted, events_of, n_behind
 from saeatlas.pipeline.label_statement import LabelFile, Statement
+from saeatlas.pipeline.label_words import neat_name
 from saeatlas.pipeline.labelling import identity_record, login_name
 
 if TYPE_CHECKING:
@@ -109,8 +110,7 @@ def import_labels(
     Conflict
         When the labels are about another SAE.
     """
-    if by:
-        check_line(by, "by")
+    by = by and neat_name(by, "by")
     found = read_label_file(path, shape)
     wanted = _wanted(atlas, found, saes)
     _check_features(path, found, wanted)
@@ -278,7 +278,9 @@ def _make_events(part: _Part) -> None:
 def _is_same(event: LabelEvent, statement: Statement) -> bool:
     """Whether a line that was exported from an event still says what the event says."""
     is_about = set(statement.features) <= set(event.features)
-    return is_about and event.said == statement.said and event.by == (statement.by or event.by)
+    # An event of an earlier version may have space around names, which the statement has no more.
+    said = replace(event.said, category=event.said.category and event.said.category.strip())
+    return is_about and said == statement.said and event.by.strip() == (statement.by or event.by.strip())
 
 
 def _n_repeated(events: Mapping[str, LabelEvent]) -> int:

@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from saeatlas.errors import InvalidInput, SourceError
 from saeatlas.format.canonical import canonical_json, digest_bytes
 from saeatlas.format.labels import CategoryEvent, LabelEvent, Said
+from saeatlas.pipeline.label_words import neat_name, neat_said
 
 __all__ = [
     "MEMBERS",
@@ -30,6 +31,7 @@ __all__ = [
 MEMBERS = frozenset(one.name for one in fields(Said))
 """What a label has beside its feature; whatever else a line has is kept in 'extra'."""
 _MAX_ID = 10**12
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +136,7 @@ def _utc(moment: datetime) -> str:
     return known.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def said_at(place: str, read: Callable[[], Said]) -> Said:
+def said_at(place: str, read: Callable[[], _T]) -> _T:
     """Return what `read` gives; what cannot be kept is an error of the file, at this place."""
     try:
         return read()
@@ -155,7 +157,9 @@ def statement(
     if at is not None and time is None:
         raise SourceError(f"{place} has no time that is understood: {at!r:.60}", hint="Write 2025-01-31T12:00:00Z.")
     id = id if isinstance(id, str) else None  # noqa: A001 - the field's own word
-    return Statement(place=place, sae=sae, features=features, said=said, by=by, at=time, id=id)
+    neat = said_at(place, lambda: neat_said(said))
+    author = by and said_at(place, lambda: neat_name(by, "by"))
+    return Statement(place=place, sae=sae, features=features, said=neat, by=author, at=time, id=id)
 
 
 def short_reason(error: Exception) -> str:

@@ -123,7 +123,7 @@ class LabelNew(BaseModel):
     notes: _Lines | None = Field(
         default=None, max_length=LIMITS["notes"], description="Whatever else is worth keeping."
     )
-    confidence: float | None = Field(default=None, ge=0, le=1, description="From 0 to 1.")
+    confidence: float | None = Field(default=None, ge=0, le=1, strict=True, description="From 0 to 1.")
     source: _OneLine | None = Field(default=None, max_length=LIMITS["source"], description="Where it comes from.")
     supersedes: list[_EventId] = Field(
         default=[], max_length=1000, description="Events of others that it replaces too."

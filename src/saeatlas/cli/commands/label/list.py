@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from saeatlas.atlas.label_choice import chosen_labels
 from saeatlas.cli.discovery import LABEL as GROUP
-from saeatlas.cli.labels import Category
+from saeatlas.cli.labels import Category, shown_tags
 from saeatlas.cli.options import AsJson, AtlasOption, SaeOption
 from saeatlas.cli.render import screen
 from saeatlas.cli.render.numbers import count
@@ -51,8 +51,8 @@ def command(  # noqa: PLR0913 - what chooses among labels, and where they go
     elif as_json:
         screen.write_json(table.to_pylist())
     else:
-        import pyarrow.compute as pc
+        import pyarrow as pa
 
-        tags = pc.binary_join(table.column("tags"), ", ")
+        tags = pa.array([shown_tags(one or ()) for one in table.column("tags").to_pylist()], pa.string())
         shown = table.set_column(table.schema.get_field_index("tags"), "tags", tags).select(_SHOWN)
         write_rows(columns_of(shown), shown)
