@@ -27,6 +27,19 @@ describe('what is shown, as a file', () => {
     ]);
   });
 
+  it('holds no text that a spreadsheet would compute, and numbers as they are', () => {
+    const texts = ['=1+1', '+1', '-1', '@x', '\n=x', '＝1', "'=x", "'tis", 'a=b'];
+    const here = [
+      freeText('labels.text', texts),
+      numberColumn(
+        'value',
+        Float64Array.from(texts, () => -1.5),
+      ),
+    ];
+    const lines = delimited(here, Uint32Array.from(texts.keys()), '\t').replaceAll('"', '');
+    expect(lines).toBe(`labels.text\tvalue\n${texts.map((text, i) => `${i < 7 ? "'" : ''}${text}\t-1.5\n`).join('')}`);
+  });
+
   it('separates by tabs where asked', () => {
     expect(delimited(columns, Uint32Array.from([1, 7]), '\t').split('\n')[2]).toBe('7\t3\t"tab\there"\ta');
   });

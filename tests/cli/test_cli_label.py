@@ -50,6 +50,8 @@ def test_list_filters_and_writes(cli: Run, copied: Path, tmp_path: Path) -> None
     code, out, _ = cli("label", "list", "--by", "bo")
     assert (code, out.splitlines()[1].split("\t")[:5]) == (0, ["3", "by bo", "", "x, y", "bo"])
     assert [one["text"] for one in json.loads(cli("label", "list", "--category", "topic", "--json")[1])] == ["by ana"]
+    assert [one["text"] for one in json.loads(cli("label", "list", "--tag", "y", "--json")[1])] == ["by bo"]
+    assert json.loads(cli("label", "list", "--tag", "x, y", "--json")[1]) == []
     assert cli("label", "list", "--out", tmp_path / "a.csv")[0] == 0
     assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 3
 
@@ -70,6 +72,12 @@ def test_history_shows_what_became_of_each_label(cli: Run, copied: Path) -> None
     assert [one["is_retracted"] for one in history] == [False, True, False, False]
 
 
+def test_tag_with_a_comma_is_told_from_two(cli: Run, copied: Path) -> None:
+    cli("label", "add", "3", "x", "--by", "ana", "--tag", "a,b", "--tag", "c")
+    assert cli("label", "history", "3")[1].splitlines()[1].split("\t")[5] == '"a,b", c'
+    assert cli("label", "list")[1].splitlines()[1].split("\t")[3] == '"a,b", c'
+
+
 def test_what_is_said_cannot_move_the_cursor(cli: Run, copied: Path) -> None:
     cli("label", "add", "3", "right \u202e left\nnext", "--by", "ana")
     for command in (["list"], ["history", "3"]):
@@ -85,6 +93,10 @@ def test_categories_are_set_and_dropped(cli: Run, copied: Path) -> None:
         0,
         [("sport", None), ("topic", "#0072b2")],
     )
+    cli("label", "categories", "--add", "sport", "--colour", "#000000", "--by", "ana")
+    out = cli("label", "categories", "--add", "sport", "--description", "Games", "--parent", "", "--json")[1]
+    sport = json.loads(out)[0]
+    assert (sport["colour"], sport["description"], sport["parent"]) == ("#000000", "Games", None)
     assert cli("label", "categories", "--drop", "none")[0] == 3
     assert cli("label", "categories", "--colour", "#000000")[0] == 2
     cli("label", "categories", "--drop", "sport", "--by", "ana")

@@ -10,6 +10,7 @@ import pytest
 
 from saeatlas.errors import InvalidInput, NotFound, StorageError
 from saeatlas.format import export
+from saeatlas.format.delimited import read_cell
 
 TABLE = pa.table({"row": pa.array([1, 2], pa.int64()), "document": ["a", 'b"\t,é']})
 
@@ -66,3 +67,18 @@ def test_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path: Path, monk
     with pytest.raises(StorageError, match="No space left"):
         export.export_table(TABLE, path)
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.csv", "old")]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv"])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_no_text_is_one_that_a_spreadsheet_computes(tmp_path: Path, ending: str, kind: pa.DataType) -> None:
+    texts = ["=1+1", "+1", "-1", "@x", "\t=x", "\n=x", "＝1", "'=x", "'tis", "a=b", "two\n=lines", "", None]
+    numbers = [-1.5, *range(12)]
+    table = pa.table({"+1_tok": pa.array(texts, pa.string()).cast(kind), "value": numbers})
+    path = tmp_path / f"a{ending}"
+    export.export_table(table, path)
+    read = pl.read_csv(path, separator="," if ending == ".csv" else "\t")
+    guarded = [f"'{text}" for text in texts[:8] if text is not None]
+    assert read["+1_tok"].to_list() == [*guarded, *texts[8:]]
+    assert read["value"].to_list() == numbers
+    assert [read_cell(text) for text in guarded] == texts[:8]

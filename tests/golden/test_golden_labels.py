@@ -72,7 +72,7 @@ def test_stranger_reads_what_is_written_today(tmp_path: Path) -> None:
     with (tmp_path / "a.atlas" / "labels" / "toy" / "log.jsonl").open("ab") as file:
         file.write(b'{"half')
     retract(sae.feature(3), by="ana")
-    (tmp_path / "a.csv").write_text("feature,text\n9,y\n", encoding="utf-8")
+    (tmp_path / "a.csv").write_text("feature,text,by,at\n9,y,,\n1,old,ana,2020-01-01\n", encoding="utf-8")
     import_labels(sae.atlas, tmp_path / "a.csv", by="cy")
     events = read_log(tmp_path / "a.atlas" / "labels" / "toy")
     assert [event for event in events if event["action"] == "identity"] == [

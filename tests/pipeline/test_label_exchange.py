@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,15 @@ from saeatlas.format.labels import SCHEMA, LabelEvent
 from saeatlas.pipeline.label_exchange import ImportReport, import_labels
 from saeatlas.pipeline.label_export import EXPORT_SHAPES, export_labels
 from saeatlas.pipeline.label_files import SHAPES
+from saeatlas.pipeline.label_words import shows_something
 from saeatlas.pipeline.labelling import retract, set_category
 from saeatlas.storage import MemoryStore
 from saeatlas.testing.failing_store import FailingStore
 from saeatlas.testing.make_atlas import make_atlas
 
-texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20).filter(str.strip)
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20).filter(
+    shows_something
+)
 lines = texts | st.sampled_from(
     ["=1+1", "'=1", "''@x", "-5", "+x", "@a", "\t=x", "\n=x", "＝1", "'＋1", "a,b", 'say "x"', "two\nlines", "'tis"]
 )
@@ -33,6 +37,13 @@ lines = texts | st.sampled_from(
 
 def new_atlas(sae: str = "toy", seed: int = 0) -> sa.Atlas:
     return make_atlas(MemoryStore(), n_rows=40, n_features=16, tokens=False, sae=sae, seed=seed)
+
+
+def sae_of_weights(digest: str) -> sa.SAE:
+    """The SAE 'toy' of an atlas, with other weights."""
+    sae = new_atlas().sae()
+    sae.__dict__["identity"] = replace(sae.identity, weights_digest=digest)
+    return sae
 
 
 @pytest.fixture
@@ -146,7 +157,7 @@ def test_no_cell_begins_as_a_formula(atlas: sa.Atlas, tmp_path: Path) -> None:
     export_labels([atlas.sae()], tmp_path / "a.csv")
     with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
         cells = [cell for line in csv.reader(file) for cell in line]
-    assert len(cells) == 9 * 12
+    assert len(cells) == 9 * 13
     assert not [cell for cell in cells if cell[:1] in {"=", "+", "-", "@", "\t", "\r", "\n", *"＝＋－＠"}]
 
 
@@ -175,6 +186,23 @@ def test_line_that_was_edited_becomes_a_new_label_of_its_author(labelled: sa.Atl
         ("ana", "other"),
         ("bo", None),
     ]
+
+
+def test_names_in_a_file_have_no_space_around_them(atlas: sa.Atlas, tmp_path: Path) -> None:
+    sa.label(atlas.sae().feature(1), "before", by="ana")
+    data = "feature,text,by,category\n1,x, ana ,topic \n"
+    assert import_labels(atlas, written(tmp_path / "a.csv", data)).n_new == 1
+    assert [(line["text"], line["by"], line["category"]) for line in said(atlas)] == [("x", "ana", "topic")]
+    assert import_labels(atlas, written(tmp_path / "b.csv", "feature,text,by,category\n1,x,ana,topic\n")).n_known == 1
+
+
+def test_names_with_space_in_an_earlier_log_are_known_again(atlas: sa.Atlas, tmp_path: Path) -> None:
+    event = sa.label(atlas.sae().feature(1), "x", by="ana", category="topic").to_json()
+    old = {**event, "id": "01939b5e-8a3c-7cc3-98c5-0f5e0a6b7d11", "by": "ana ", "category": " topic"}
+    import_labels(atlas, written(tmp_path / "a.jsonl", json.dumps(old) + "\n"))
+    assert [line["by"] for line in said(atlas)] == ["ana", "ana "]
+    export_labels([atlas.sae()], tmp_path / "a.csv")
+    assert import_labels(atlas, tmp_path / "a.csv").n_new == 0
 
 
 def test_file_that_has_grown_adds_what_is_new(atlas: sa.Atlas, tmp_path: Path) -> None:
@@ -208,6 +236,8 @@ def test_annotations_of_circuits_name_places_in_the_model(atlas: sa.Atlas, tmp_p
         n_known=0,
         n_duplicates=0,
         n_repeated=1,
+        n_behind=0,
+        n_future=0,
         n_without_label=1,
         n_headings=1,
         n_categories=0,
@@ -288,6 +318,31 @@ def test_table_of_another_program_is_read(atlas: sa.Atlas, tmp_path: Path) -> No
     assert (line["by"], line["extra"]) == ("ana", '{"mine": "7"}')
 
 
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_table_whose_line_ends_were_changed_is_the_same(labelled: sa.Atlas, tmp_path: Path, ending: str) -> None:
+    export_labels([labelled.sae()], tmp_path / f"a.{ending}")
+    dos = (tmp_path / f"a.{ending}").read_bytes().replace(b"\n", b"\r\n")
+    other = new_atlas()
+    assert import_labels(other, written(tmp_path / f"b.{ending}", dos)).n_new == 3
+    assert said(other) == said(labelled)
+    assert import_labels(labelled, tmp_path / f"b.{ending}").n_new == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "data", "hint"),
+    [
+        ("a.csv", "feature;text;by\n1;x;ana\n", "between ';': save it with commas"),
+        ("a.csv", '"feature_id";"display_name"\n1;"x, y"\n', "between ';'"),
+        ("a.csv", "feature\ttext\n1\tx\n", "between tabs: say --format tsv"),
+        ("a.tsv", "feature,text\n1,x\n", "between ',': say --format csv"),
+    ],
+)
+def test_other_sign_between_cells_is_named(atlas: sa.Atlas, tmp_path: Path, file: str, data: str, hint: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        import_labels(atlas, written(tmp_path / file, data))
+    assert hint in caught.value.hint
+
+
 def test_simple_lines_are_labels(atlas: sa.Atlas, tmp_path: Path) -> None:
     data = '{"feature": 3, "text": "a", "mood": 1}\n\n{"features": [5, "4"], "tags": "x", "by": "bo"}\n'
     import_labels(atlas, written(tmp_path / "a.jsonl", data), by="ana")
@@ -307,6 +362,43 @@ def test_labels_of_another_sae_are_refused_unless_asked_for(labelled: sa.Atlas, 
     import_labels(other, tmp_path / "a.jsonl", other_identity=True)
     assert set(other.sae().labels.current["identity_changed"].to_pylist()) == {True}
     assert import_labels(other, tmp_path / "a.jsonl").n_new == 0
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl"])
+def test_labels_of_an_sae_with_other_weights_are_refused_or_marked(tmp_path: Path, ending: str) -> None:
+    here, there = (sae_of_weights(one) for one in ("a", "b"))
+    sa.label(there.feature(1), "theirs", by="ana")
+    path = tmp_path / f"a.{ending}"
+    export_labels([there], path)
+    with pytest.raises(Conflict, match=r"line 2 is about another SAE.*weights_digest") as caught:
+        import_labels(here.atlas, path)
+    assert (caught.value.kind, n_objects(here.atlas)) == ("identity-mismatch", 0)
+    import_labels(here.atlas, path, other_identity=True)
+    assert here.labels.current["identity_changed"].to_pylist() == [True]
+    assert import_labels(here.atlas, path).n_new == 0
+    # The mark goes on to the next atlas.
+    export_labels([here], path)
+    third = sae_of_weights("a")
+    with pytest.raises(Conflict):
+        import_labels(third.atlas, path)
+    import_labels(third.atlas, path, other_identity=True)
+    assert third.labels.current["identity_changed"].to_pylist() == [True]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_fact_that_only_one_atlas_knows_makes_no_other_sae(tmp_path: Path, ending: str) -> None:
+    knowing, other = sae_of_weights("a"), new_atlas("toy").sae()
+    sa.label(knowing.feature(1), "theirs", by="ana")
+    export_labels([knowing], tmp_path / f"a.{ending}")
+    assert import_labels(other.atlas, tmp_path / f"a.{ending}").n_new == 1
+    assert other.labels.current["identity_changed"].to_pylist() == [False]
+
+
+def test_table_without_identities_is_about_this_sae(tmp_path: Path) -> None:
+    here = sae_of_weights("a")
+    import_labels(here.atlas, written(tmp_path / "a.csv", "feature,text,identity\n1,x,\n"), by="ana")
+    import_labels(here.atlas, written(tmp_path / "b.csv", "feature,text\n2,y\n"), by="ana")
+    assert [event.identity for event in here.labels.events()] == [here.identity.digest()] * 2
 
 
 def test_labels_of_an_sae_that_is_not_described_are_refused(labelled: sa.Atlas, tmp_path: Path) -> None:
@@ -370,6 +462,10 @@ BAD: dict[str, tuple[str, str | bytes, str, str]] = {
     "confidence": ("a.csv", "feature,text,confidence\n1,x,high\n", "source-error", "line 2"),
     "much confidence": ("a.csv", "feature,text,confidence\n1,x,inf\n", "source-error", "line 2"),
     "tags": ("a.csv", 'feature,text,tags\n1,x,"[1]"\n', "source-error", "line 2"),
+    "unseen": ("a.csv", "feature,text\n1,x\n2,\u200b\n", "source-error", "line 3"),
+    "unseen author": ("a.jsonl", GOOD + '{"feature": 2, "text": "x", "by": "\u200b"}\n', "source-error", "line 2"),
+    "identity": ("a.csv", "feature,text,identity\n1,x,mine\n", "source-error", "line 2"),
+    "identity without a name": ("a.csv", 'feature,text,identity\n1,x,"{""width"": 3}"\n', "source-error", "line 2"),
     "dashboard cut": ("a.json", '{"1": {"name": "x"}, "2": {"na', "truncated-source", "line 1"),
     "dashboard twice": ("a.json", '{"1": {"name": "x"}, "1": {"name": "y"}}', "source-error", "twice"),
     "dashboard of text": ("a.json", '{"1": {"name": "x"}, "2": "y"}', "source-error", "feature '2'"),

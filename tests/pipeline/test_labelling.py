@@ -182,6 +182,13 @@ def test_label_that_could_not_be_written_is_not_there() -> None:
         {"text": "x", "extra": {"a": "x" * 70_000}},
         {"text": "x", "supersedes": ["nothing"]},
         {"text": "x", "supersedes": "nothing"},
+        {"text": "\u200b"},
+        {"text": "x", "notes": " \u2060\ufeff\n"},
+        {"text": "x", "tags": ["\u3164"]},
+        {"text": "x", "category": "\u00ad"},
+        {"text": "x", "by": "\u2800"},
+        {"text": "x", "confidence": True},
+        {"text": "x", "confidence": "0.5"},
     ],
     ids=lambda said: ",".join(said)[:20],
 )
@@ -189,6 +196,33 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_written(sae: sa.SAE, 
     with pytest.raises(InvalidInput):
         sa.label(sae.feature(0), **{"by": "ana", **said})
     assert list(sae.atlas.store.list("labels/")) == []
+
+
+def test_names_have_no_space_around_them(sae: sa.SAE) -> None:
+    set_category(sae.atlas, " topic ", by=" ana")
+    set_category(sae.atlas, "sport\u00a0", by="ana", parent=" topic")
+    sa.label(sae.feature(0), " text ", by="ana", category="topic ")
+    sa.label(sae.feature(0), "newer", by=" ana ", category="topic")
+    (held,) = sae.labels.of(0).current
+    assert (held.by, held.said.category, len(sae.labels.of(0).history)) == ("ana", "topic", 2)
+    assert [(one.name, one.parent) for one in Categories(sae.atlas.store).declared().values()] == [
+        ("sport", "topic"),
+        ("topic", None),
+    ]
+    assert retract(sae.feature(0), by="ana ").by == "ana"
+    drop_category(sae.atlas, "sport ", by="ana")
+
+
+def test_joiners_and_marks_beside_what_is_seen_are_kept(sae: sa.SAE) -> None:
+    text = "\U0001f469\u200d\U0001f52c می\u200cخواهم \u2764\ufe0f"
+    assert sa.label(sae.feature(0), text, by="ana").said.text == text
+
+
+def test_event_that_is_named_twice_is_kept_once(sae: sa.SAE) -> None:
+    first = sa.label(sae.feature(0), "x", by="bo")
+    assert sa.label(sae.feature(0), "y", by="ana", supersedes=[first.id] * 2).supersedes == (first.id,)
+    second = sa.label(sae.feature(0), "z", by="bo")
+    assert retract(sae.feature(0), by="ana", events=[second.id] * 2).supersedes == (second.id,)
 
 
 @pytest.mark.parametrize(
@@ -270,9 +304,25 @@ def test_categories_are_the_users_own(sae: sa.SAE) -> None:
     found = Categories(atlas.store).declared()
     assert [(one.name, one.colour, one.parent, one.by) for one in found.values()] == [
         ("sport", None, "topic", "ana"),
-        ("topic", None, None, "bo"),
+        ("topic", "#abcdef", None, "bo"),
     ]
-    assert [event.colour for event in Categories(atlas.store).events()] == ["#abcdef", None, None]
+    assert [event.colour for event in Categories(atlas.store).events()] == ["#abcdef", None, "#abcdef"]
+
+
+def test_what_is_not_said_anew_of_a_category_stays_and_what_is_empty_goes(sae: sa.SAE) -> None:
+    def topic() -> tuple[str | None, ...]:
+        found = Categories(sae.atlas.store).declared()["topic"]
+        return found.colour, found.description, found.parent
+
+    set_category(sae.atlas, "above", by="ana")
+    set_category(sae.atlas, "topic", by="ana", colour="#abcdef", description="About", parent="above")
+    set_category(sae.atlas, "topic", by="bo", colour="#000000")
+    assert topic() == ("#000000", "About", "above")
+    set_category(sae.atlas, "topic", by="bo", description="", parent="")
+    assert topic() == ("#000000", None, None)
+    drop_category(sae.atlas, "topic", by="bo")
+    set_category(sae.atlas, "topic", by="bo")
+    assert topic() == (None, None, None)
 
 
 def test_category_is_no_part_of_itself(sae: sa.SAE) -> None:

@@ -87,6 +87,25 @@ def test_pages_of_labels_together_are_all_labels(client: TestClient) -> None:
     assert {row["by"] for row in client.get(ALL, params={"by": "bo"}).json()["rows"]} == {"bo"}
 
 
+def test_labels_are_found_by_tag(client: TestClient) -> None:
+    client.post(ALL, json={"features": [1, 2], "text": "a", "by": "ana", "tags": ["code", "x"]})
+    client.post(ALL, json={"features": [2, 3], "text": "b", "by": "bo", "tags": ["Code", "x"]})
+    client.post(ALL, json={"features": [4], "text": "c", "by": "bo"})
+
+    def found(**asked: object) -> list[tuple[int, str]]:
+        answer = client.get(ALL, params=asked).json()
+        assert answer["total"] == len(answer["rows"])
+        return [(row["feature"], row["text"]) for row in answer["rows"]]
+
+    assert found(tag="code") == [(1, "a"), (2, "a")]
+    assert found(tag="x") == [(1, "a"), (2, "b"), (2, "a"), (3, "b")]
+    assert found(tag="x", by="bo") == [(2, "b"), (3, "b")]
+    assert (found(tag="cod"), found(tag="x", by="cy")) == ([], [])
+    where = '[{"column": "labels.tags", "op": "contains", "value": "code"}]'
+    features = client.get("/api/v1/saes/toy/features", params={"where": where}).json()["rows"]
+    assert [row["feature"] for row in features] == [1]
+
+
 def test_tag_changes_with_a_label_of_another_process(client: TestClient, atlas: sa.Atlas) -> None:
     tag = client.get(FEATURE).headers["etag"]
     assert client.get(FEATURE, headers={"if-none-match": tag}).status_code == 304
@@ -115,6 +134,11 @@ def test_categories_are_set_changed_and_dropped(client: TestClient, atlas: sa.At
         ("sport", None, "topic"),
         ("topic", "#0072b2", None),
     ]
+    made = client.post(CATEGORIES, json={"name": "topic", "description": "About"}).json()
+    assert (made["colour"], made["description"]) == ("#0072b2", "About")
+    for empty in (None, ""):
+        made = client.post(CATEGORIES, json={"name": "topic", "description": empty}).json()
+        assert (made["colour"], made["description"]) == ("#0072b2", None)
     assert client.post(CATEGORIES, json={"action": "drop", "name": "topic"}).status_code == 422
     assert client.post(CATEGORIES, json={"action": "drop", "name": "sport"}).status_code == 201
     assert len(client.get(CATEGORIES).json()["categories"]) == 1
@@ -128,6 +152,9 @@ def test_categories_are_set_changed_and_dropped(client: TestClient, atlas: sa.At
         (FEATURE, {"text": "x" * 10_001}, 422),
         (FEATURE, {"text": "a\x00b"}, 422),
         (FEATURE, {"text": "x", "confidence": 2}, 422),
+        (FEATURE, {"text": "x", "confidence": True}, 422),
+        (FEATURE, {"text": "x", "confidence": "0.5"}, 422),
+        (FEATURE, {"text": "\u200b"}, 422),
         (FEATURE, {"text": "x", "colour": "red"}, 422),
         (FEATURE, {"text": "x", "supersedes": ["nothing"]}, 422),
         (FEATURE, {"text": "x", "supersedes": ["01939b5e-8a3c-7cc3-98c5-0f5e0a6b7d11"]}, 422),

@@ -106,6 +106,9 @@ def test_selection_of_features_that_are_not_there_is_refused(tmp_path: Path, con
     client = connect(make_atlas(tmp_path / "a.atlas").url)
     for features in ([64], [], [-1], [1.5], ["1"], [True]):
         assert client.post(f"{SAE}/sets", json={"features": features}).status_code == 422
+    for name in ("two\nlines", "a\x00b", "\u2028"):
+        refused = client.post(f"{SAE}/sets", json={"features": [1], "name": name})
+        assert (refused.status_code, "control character" in refused.json()["detail"]) == (422, True)
     assert not (tmp_path / "a.atlas/selections").exists()
 
 

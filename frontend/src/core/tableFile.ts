@@ -1,6 +1,13 @@
 /** What the table shows as a file: made here from the columns that are here, so that it is what was seen. */
 import { valueAt, type Column } from './columns';
 
+/** Beginning of what a spreadsheet would compute, by full-width signs too; with "'" before it, so that one comes off. */
+const FORMULA = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+
+/** A text as the files of the command line have it: one that a spreadsheet would compute gets a "'" before it. */
+const guarded = (value: number | string | null): number | string | null =>
+  typeof value === 'string' && FORMULA.test(value) ? `'${value}` : value;
+
 /** A cell of a delimited file; missing is empty, and an empty text is a pair of quotes. */
 function cell(value: number | string | null, delimiter: string): string {
   if (value === null) return '';
@@ -14,7 +21,7 @@ function cell(value: number | string | null, delimiter: string): string {
 export function delimited(columns: readonly Column[], features: Uint32Array, delimiter: ',' | '\t'): string {
   const lines = [columns.map(({ name }) => cell(name, delimiter)).join(delimiter)];
   for (const feature of features)
-    lines.push(columns.map((column) => cell(valueAt(column, feature), delimiter)).join(delimiter));
+    lines.push(columns.map((column) => cell(guarded(valueAt(column, feature)), delimiter)).join(delimiter));
   return `${lines.join('\n')}\n`;
 }
 

@@ -27,7 +27,10 @@ class Predicate:
 
     column: str
     op: Operator
-    """'between' includes both ends; 'contains' looks for the text itself, whatever its case."""
+    """'between' includes both ends; 'contains' looks for the text itself, whatever its case.
+
+    In a column of lists of texts, 'contains' holds where one of them is exactly the value.
+    """
     value: Scalar | tuple[Scalar, ...] | None = None
     """A value of the column's type; two for 'between', any number for 'in', None for 'missing' and 'present'."""
 
@@ -84,7 +87,7 @@ def _compare(one: Predicate, column: pl.Expr, kind: pl.DataType) -> pl.Expr:
     import polars as pl
 
     if kind.is_nested():
-        raise _unfit(one, "is a list for each feature: only 'missing' and 'present' can be asked")
+        return _has_member(one, column, kind)
     if one.op == "in":
         return column.is_in(_values_in(one, kind))
     if one.op == "between":
@@ -107,6 +110,17 @@ def _compare(one: Predicate, column: pl.Expr, kind: pl.DataType) -> pl.Expr:
         "ge": column >= literal,
     }
     return compared[one.op]
+
+
+def _has_member(one: Predicate, column: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    import polars as pl
+
+    if one.op != "contains" or kind != pl.List(pl.String):
+        also = ", and 'contains' for one of its texts" if kind == pl.List(pl.String) else ""
+        raise _unfit(one, f"is a list for each feature: only 'missing' and 'present' can be asked{also}")
+    if not isinstance(one.value, str):
+        raise _unfit(one, "holds texts")
+    return column.list.contains(pl.lit(one.value))
 
 
 def _values_in(one: Predicate, kind: pl.DataType) -> pl.Series:

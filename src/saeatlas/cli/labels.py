@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -13,7 +14,7 @@ from saeatlas.errors import InvalidInput
 if TYPE_CHECKING:
     from saeatlas.format.labels import LabelEvent
 
-__all__ = ["Author", "Category", "Mapped", "event_facts", "mapped_saes", "write_event"]
+__all__ = ["Author", "Category", "Mapped", "event_facts", "mapped_saes", "shown_tags", "write_event"]
 
 Author = Annotated[str, Parameter(name="--by", show_default=False, help="Who says so; otherwise your login name.")]
 Category = Annotated[str | None, Parameter(name="--category", show_default=False, help="One of your categories.")]
@@ -46,6 +47,11 @@ def event_facts(event: LabelEvent) -> dict[str, object]:
         "confidence": said.confidence,
         "supersedes": list(event.supersedes),
     }
+
+
+def shown_tags(tags: Sequence[str]) -> str | None:
+    """Return tags in one cell; one that has a comma or a quote stands in quotes, so that it is not taken for two."""
+    return ", ".join(json.dumps(tag, ensure_ascii=False) if {",", '"'} & set(tag) else tag for tag in tags) or None
 
 
 def write_event(event: LabelEvent, *, as_json: bool) -> None:

@@ -143,10 +143,10 @@ class RemoteSAE:
             raise NotFound(f"No feature {feature}: the features are 0 to {self.n_features - 1}")
         return RemoteFeature(self, int(feature))
 
-    def labels(self, *, by: str | None = None, category: str | None = None) -> pa.Table:
+    def labels(self, *, by: str | None = None, category: str | None = None, tag: str | None = None) -> pa.Table:
         """Return the labels that hold now, of whatever commit: they are not part of it."""
         path = f"{API}/saes/{segment(self.name)}/labels"
-        return plain(self.atlas.connection.table(path, {"by": by, "category": category}).table)
+        return plain(self.atlas.connection.table(path, {"by": by, "category": category, "tag": tag}).table)
 
     def label(self, features: int | Sequence[int], text: str | None = None, **said: object) -> dict[str, Any]:
         """Say something about features in one event, and return it.

@@ -17,13 +17,15 @@ _STEP = 56
 """Ids of one millisecond are this many random bits apart, so that two processes that go on from the same id differ."""
 
 
-def new_event_ids(n: int, after: str = "") -> list[str]:
+def new_event_ids(n: int, after: str = "", *, milliseconds: int | None = None) -> list[str]:
     """Return `n` ascending ids, all greater than `after`.
 
     They are UUIDs of version 7: milliseconds since 1970, then random bits. Where the clock stands before `after`, which
-    another machine may have made, they go on from `after`: who has seen an event makes a later one.
+    another machine may have made, they go on from `after`: who has seen an event makes a later one. With
+    `milliseconds`, ids are of that time since 1970 and not of now.
     """
-    value = time.time_ns() // 1_000_000 << _RANDOM | secrets.randbits(_RANDOM)
+    moment = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
+    value = moment << _RANDOM | secrets.randbits(_RANDOM)
     last = _number(after) if after else -1
     found = []
     for _ in range(n):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from saeatlas.errors import InvalidInput, NotFound, StorageError
+from saeatlas.format.delimited import write_delimited
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +46,8 @@ def check_place(path: Path, what: str, endings: Sequence[str]) -> None:
 
 def export_table(table: pa.Table, path: Path) -> None:
     """Write `table` to `path`; a file of that name is replaced at once when the new one is complete.
+
+    In CSV and TSV, a text that a spreadsheet would compute gets a "'" before it.
 
     Raises
     ------
@@ -103,41 +104,11 @@ def _write_arrow(table: pa.Table, file: IO[bytes]) -> None:
 
 
 def _write_csv(table: pa.Table, file: IO[bytes]) -> None:
-    import pyarrow.csv as pc
-
-    pc.write_csv(_flat(table), file)
+    write_delimited(table, file, ",")
 
 
 def _write_tsv(table: pa.Table, file: IO[bytes]) -> None:
-    import pyarrow.csv as pc
-
-    pc.write_csv(_flat(table), file, pc.WriteOptions(delimiter="\t"))
-
-
-def _flat(table: pa.Table) -> pa.Table:
-    """Return a table whose lists, which these formats lack, are texts in JSON; a missing list stays missing."""
-    import pyarrow as pa
-
-    for place, field in enumerate(table.schema):
-        if pa.types.is_nested(field.type):
-            texts = [None if value is None else _json(value) for value in table.column(place).to_pylist()]
-            table = table.set_column(place, field.name, pa.array(texts, pa.string()))
-    return table
-
-
-def _json(values: object) -> str:
-    """Return JSON, in which NaN is null and an infinite number a text, as in the answers of the program."""
-    return json.dumps(_finite(values), ensure_ascii=False, allow_nan=False)
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value
+    write_delimited(table, file, "\t")
 
 
 _WRITERS: dict[str, Callable[[pa.Table, IO[bytes]], None]] = {

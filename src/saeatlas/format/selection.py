@@ -14,6 +14,7 @@ from saeatlas.storage import Store
 __all__ = ["SelectedFeatures", "load_selection", "save_selection"]
 
 _HASH = re.compile(r"[0-9a-f]{16}")
+_REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MOST = 4_000_000
 _LONGEST_NAME = 200
 
@@ -39,11 +40,17 @@ def save_selection(store: Store, sae: str, name: str, features: Iterable[int]) -
     Raises
     ------
     InvalidInput
-        When the name has more than 200 characters, or there are more than 4 million features.
+        When the name has more than 200 characters or a control character, or there are more than 4 million features.
     """
     found = SelectedFeatures(sae, name, tuple(sorted(set(features))))
     if len(name) > _LONGEST_NAME or len(found.features) > _MOST:
         raise InvalidInput(f"A selection has a name of at most {_LONGEST_NAME} characters and {_MOST:,} features")
+    bad = _REFUSED.search(name)
+    if bad is not None:
+        raise InvalidInput(
+            f"The name of a selection holds the control character U+{ord(bad[0]):04X} at {bad.start()}",
+            hint="A name is one line; remove it.",
+        )
     record = {"sae": sae, "name": name, "features": list(found.features)}
     # Named by its content: what is there already is this one.
     with suppress(AlreadyExists):

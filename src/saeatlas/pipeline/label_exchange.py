@@ -13,9 +13,11 @@ from saeatlas.errors import Conflict, InvalidInput, NotFound, SourceError
 from saeatlas.format.canonical import Record
 from saeatlas.format.event_id import new_event_ids
 from saeatlas.format.event_log import put_records
-from saeatlas.format.labels import CATEGORIES, SCHEMA, LabelEvent, check_line, labels_prefix, time_now
+from saeatlas.format.labels import CATEGORIES, SCHEMA, LabelEvent, labels_prefix
 from saeatlas.pipeline.label_files import SHAPES, read_label_file
+from saeatlas.pipeline.label_order import Accepted, events_of, n_behind
 from saeatlas.pipeline.label_statement import LabelFile, Statement
+from saeatlas.pipeline.label_words import neat_name
 from saeatlas.pipeline.labelling import identity_record, login_name
 
 if TYPE_CHECKING:
@@ -40,7 +42,11 @@ class ImportReport:
     n_duplicates: int
     """Statements that stand in the file more than once, counted from the second on."""
     n_repeated: int
-    """Features about which one author says several things in the file; the last counts, the others are history."""
+    """Features about which one author says several things in the file; the newest counts, the others are history."""
+    n_behind: int
+    """New events that are history at once: what the atlas had already from the same author is newer."""
+    n_future: int
+    """New events whose time has not come: they count as said now."""
     n_without_label: int
     """Lines that name a feature and say nothing."""
     n_headings: int
@@ -61,9 +67,10 @@ class _Part:
         self.identity = sae.identity.digest()
         self.known = {event.id: event for event in sae.labels.events()}
         self.origins = frozenset(sae.labels.origins())
-        self.last = sae.labels.last_id
         self.events: dict[str, LabelEvent] = {}
+        self.accepted: list[Accepted] = []
         self.digests: set[str] = set()
+        self.n_future = 0
         self.n_known = 0
         self.n_duplicates = 0
 
@@ -81,7 +88,7 @@ def import_labels(
 
     Everything is read and checked before anything is written, and the labels of one SAE are written as one object. What
     the atlas knows already is left out, so that the same file can be imported again after an interruption, or when it
-    has grown.
+    has grown. What states an earlier time than what its author has said since joins the history and undoes nothing.
 
     Parameters
     ----------
@@ -103,8 +110,7 @@ def import_labels(
     Conflict
         When the labels are about another SAE.
     """
-    if by:
-        check_line(by, "by")
+    by = by and neat_name(by, "by")
     found = read_label_file(path, shape)
     wanted = _wanted(atlas, found, saes)
     _check_features(path, found, wanted)
@@ -119,6 +125,8 @@ def import_labels(
         name = _name_in_file(statement)
         if name in parts:
             _take_statement(parts[name], statement, by)
+    for part in by_sae.values():
+        _make_events(part)
     n_categories = _write_categories(atlas, found)
     for part in by_sae.values():
         _write(part, found)
@@ -134,6 +142,8 @@ def _report(found: LabelFile, parts: list[_Part], n_categories: int, left_out: M
         n_known=sum(part.n_known for part in parts),
         n_duplicates=sum(part.n_duplicates for part in parts),
         n_repeated=sum(_n_repeated(part.events) for part in parts),
+        n_behind=sum(n_behind(part.known, part.events) for part in parts),
+        n_future=sum(part.n_future for part in parts),
         n_without_label=found.n_without_label,
         n_headings=found.n_headings,
         n_categories=n_categories,
@@ -196,12 +206,15 @@ def _check_features(path: Path, found: LabelFile, wanted: Mapping[str, SAE | Non
 
 
 def _check_identities(path: Path, found: LabelFile, wanted: Mapping[str, SAE | None]) -> None:
-    """Refuse events about an SAE of which a known fact differs, unless the log here knows that SAE already."""
-    for place, event in found.events:
-        sae = wanted[event.sae]
-        if sae is None or event.identity == sae.identity.digest() or event.identity in sae.labels.identities():
+    """Refuse what is about an SAE of which a known fact differs, unless the log here knows that SAE already."""
+    about = [(one.place, _name_in_file(one), one.identity) for one in found.statements if one.identity is not None]
+    about += [(place, event.sae, event.identity) for place, event in found.events]
+    fitting = {name: _identities_of(sae) for name, sae in wanted.items() if sae is not None}
+    for place, name_there, digest in about:
+        sae = wanted[name_there]
+        if sae is None or digest in fitting[name_there]:
             continue
-        now, then = sae.identity.to_json(), found.identities.get(event.identity)
+        now, then = sae.identity.to_json(), found.identities.get(digest)
         differing = [
             f"{name} ({then[name]} there, {now[name]} here)"
             for name in (then or {})
@@ -214,6 +227,12 @@ def _check_identities(path: Path, found: LabelFile, wanted: Mapping[str, SAE | N
                 hint="Name the right SAE, or say --other-identity to keep the labels marked as of another SAE.",
                 kind="identity-mismatch",
             )
+        fitting[name_there].add(digest)
+
+
+def _identities_of(sae: SAE) -> set[str]:
+    """Return the digests of today's facts, and of those that the log has labels about."""
+    return {sae.identity.digest(), *sae.labels.identities()}
 
 
 def _take_event(part: _Part, event: LabelEvent, place: str) -> None:
@@ -246,27 +265,22 @@ def _take_statement(part: _Part, statement: Statement, by: str) -> None:
     if digest in part.origins:
         part.n_known += 1
         return
-    (part.last,) = new_event_ids(1, after=part.last)
-    try:
-        part.events[part.last] = LabelEvent(
-            id=part.last,
-            at=at or time_now(),
-            action="label",
-            by=author,
-            sae=part.sae.name,
-            identity=part.identity,
-            features=statement.features,
-            said=statement.said,
-            origin=digest,
-        )
-    except InvalidInput as error:
-        raise SourceError(f"{statement.place}: {error.message}", hint=error.hint) from error
+    part.accepted.append(Accepted(statement=statement, by=author, at=at, origin=digest))
+
+
+def _make_events(part: _Part) -> None:
+    """Make events of what was accepted, each at its place among what the log and the file have."""
+    known = {**part.known, **part.events}.values()
+    events, part.n_future = events_of(part.accepted, known, sae=part.sae.name, identity=part.identity)
+    part.events |= {event.id: event for event in events}
 
 
 def _is_same(event: LabelEvent, statement: Statement) -> bool:
     """Whether a line that was exported from an event still says what the event says."""
     is_about = set(statement.features) <= set(event.features)
-    return is_about and event.said == statement.said and event.by == (statement.by or event.by)
+    # An event of an earlier version may have space around names, which the statement has no more.
+    said = replace(event.said, category=event.said.category and event.said.category.strip())
+    return is_about and said == statement.said and event.by.strip() == (statement.by or event.by.strip())
 
 
 def _n_repeated(events: Mapping[str, LabelEvent]) -> int:
@@ -284,7 +298,7 @@ def _write(part: _Part, found: LabelFile) -> None:
         facts = dict(found.identities[digest])
         records.append({"schema": SCHEMA, "action": "identity", "identity": digest, "facts": facts})
     records += [event.to_json() for event in part.events.values()]
-    (name,) = new_event_ids(1, after=part.last)
+    (name,) = new_event_ids(1, after=max(part.events))
     put_records(part.sae.atlas.store, labels_prefix(part.sae.name), records, name)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saeatlas.errors import InvalidInput
+from saeatlas.format.delimited import write_delimited
 from saeatlas.format.event_log import log_line
 from saeatlas.format.export import check_place, replace_file
 from saeatlas.format.labels import SCHEMA
-from saeatlas.pipeline.label_tables import FORMULA
 
 if TYPE_CHECKING:
     from saeatlas.atlas.label_fold import Label
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPORT_SHAPES", "export_labels"]
 
-_COLUMNS = ["sae", "feature", "text", "category", "tags", "notes", "confidence", "by", "at", "source", "id", "extra"]
+_COLUMNS = ["sae", "feature", "text", "category", "tags", "notes", "confidence", "by", "at", "source"]
+_COLUMNS += ["id", "identity", "extra"]
 _OTHER_COLUMNS = ["feature_id", "display_name", "category", "confidence", "source", "notes"]
 
 
@@ -86,21 +86,36 @@ def _table(saes: Sequence[SAE], names: Mapping[str, str], delimiter: str) -> tup
     lines = []
     for sae in saes:
         # The oldest of a feature first: what is imported later is newer.
-        for line in sorted(sae.labels.current.to_pylist(), key=lambda line: (line["feature"], line["id"])):
+        current = sorted(sae.labels.current.to_pylist(), key=lambda line: (line["feature"], line["id"]))
+        about = _identities(sae)
+        for line in current:
             tags = json.dumps(line["tags"], ensure_ascii=False) if line["tags"] else None
-            line |= {"sae": names.get(sae.name, sae.name), "tags": tags}
+            line |= {"sae": names.get(sae.name, sae.name), "tags": tags, "identity": about[line["id"]]}
             lines.append([line[column] for column in _COLUMNS])
-    return _cells([_COLUMNS, *lines], delimiter), len(lines)
+    return _cells(_COLUMNS, lines, delimiter), len(lines)
 
 
-def _cells(lines: Sequence[Sequence[object]], delimiter: str = ",") -> bytes:
-    """Return lines of a table; a text that a spreadsheet would compute gets a "'" before it."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    for line in lines:
-        cells = ["" if cell is None else cell for cell in line]
-        writer.writerow([f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell for cell in cells])
-    return text.getvalue().encode()
+def _identities(sae: SAE) -> dict[str, str]:
+    """Return event → what its SAE was: the facts that were known, in JSON, or the digest where the log lacks them.
+
+    The facts and not their digest: it differs, too, where one of two atlases has learned more about the same SAE.
+    """
+    texts = {
+        digest: json.dumps({n: v for n, v in facts.items() if v is not None}, ensure_ascii=False)
+        for digest, facts in sae.labels.identities().items()
+    }
+    return {event.id: texts.get(event.identity, event.identity) for event in sae.labels.events()}
+
+
+def _cells(columns: Sequence[str], lines: Sequence[Sequence[object]], delimiter: str) -> bytes:
+    import pyarrow as pa
+
+    kinds = {"feature": pa.int64(), "feature_id": pa.int64(), "confidence": pa.float64()}
+    cells: list[list[object]] = [[line[place] for line in lines] for place in range(len(columns))]
+    arrays = [pa.array(one, kinds.get(name, pa.string())) for name, one in zip(columns, cells, strict=True)]
+    file = io.BytesIO()
+    write_delimited(pa.table(arrays, list(columns)), file, delimiter)
+    return file.getvalue()
 
 
 def _shown(sae: SAE) -> dict[int, Label]:
@@ -118,7 +133,7 @@ def _display_csv(saes: Sequence[SAE], names: Mapping[str, str]) -> tuple[bytes, 
         [feature, one.said.text, one.said.category or "none", one.said.confidence, one.said.source, one.said.notes]
         for feature, one in _shown(saes[0]).items()
     ]
-    return _cells([_OTHER_COLUMNS, *lines]), len(lines)
+    return _cells(_OTHER_COLUMNS, lines, ","), len(lines)
 
 
 def _dashboard(saes: Sequence[SAE], names: Mapping[str, str]) -> tuple[bytes, int]:

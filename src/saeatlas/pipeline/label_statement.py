@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from saeatlas.errors import InvalidInput, SourceError
 from saeatlas.format.canonical import canonical_json, digest_bytes
 from saeatlas.format.labels import CategoryEvent, LabelEvent, Said
+from saeatlas.pipeline.label_words import neat_name, neat_said
 
 __all__ = [
     "MEMBERS",
@@ -30,6 +31,7 @@ __all__ = [
 MEMBERS = frozenset(one.name for one in fields(Said))
 """What a label has beside its feature; whatever else a line has is kept in 'extra'."""
 _MAX_ID = 10**12
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,8 @@ class Statement:
     at: str | None = None
     id: str | None = None
     """Id of the event that the line was written from."""
+    identity: str | None = None
+    """Digest of the facts about the SAE that it is about; None where the file does not say."""
 
     def digest(self) -> str:
         """Return what is the same for the same statement, wherever in a file it stands."""
@@ -62,6 +66,7 @@ class LabelFile:
     events: list[tuple[str, LabelEvent]] = field(default_factory=list)
     """Place and event, of a file that has events with their ids."""
     identities: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    """Digest → facts about an SAE that statements or events are about."""
     categories: list[CategoryEvent] = field(default_factory=list)
     n_lines: int = 0
     n_without_label: int = 0
@@ -131,7 +136,7 @@ def _utc(moment: datetime) -> str:
     return known.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def said_at(place: str, read: Callable[[], Said]) -> Said:
+def said_at(place: str, read: Callable[[], _T]) -> _T:
     """Return what `read` gives; what cannot be kept is an error of the file, at this place."""
     try:
         return read()
@@ -152,7 +157,9 @@ def statement(
     if at is not None and time is None:
         raise SourceError(f"{place} has no time that is understood: {at!r:.60}", hint="Write 2025-01-31T12:00:00Z.")
     id = id if isinstance(id, str) else None  # noqa: A001 - the field's own word
-    return Statement(place=place, sae=sae, features=features, said=said, by=by, at=time, id=id)
+    neat = said_at(place, lambda: neat_said(said))
+    author = by and said_at(place, lambda: neat_name(by, "by"))
+    return Statement(place=place, sae=sae, features=features, said=neat, by=author, at=time, id=id)
 
 
 def short_reason(error: Exception) -> str:

@@ -6,16 +6,18 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
-from saeatlas.errors import SourceError
+from saeatlas.errors import SaeatlasError, SourceError
 from saeatlas.format.canonical import Record
+from saeatlas.format.delimited import read_cell
+from saeatlas.format.identity import SaeIdentity
 from saeatlas.format.labels import said_of
 from saeatlas.pipeline.label_statement import MEMBERS, LabelFile, feature_id, object_or_none, said_at, statement
 
-__all__ = ["FORMULA", "read_csv", "read_tsv"]
+__all__ = ["read_csv", "read_tsv"]
 
-FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-"""Beginning of a cell that a spreadsheet would compute, by full-width signs too; we write one "'", and take it away."""
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def read_csv(text: str, found: LabelFile) -> None:
@@ -32,7 +34,8 @@ _COLUMNS = {"feature_id": "feature", "display_name": "text"}
 
 
 def _read_table(text: str, found: LabelFile, delimiter: str) -> None:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    # Within quotes, too, CRLF is what unix2dos or git make of a line feed; no label holds a carriage return.
+    reader = csv.reader(io.StringIO(text.replace("\r\n", "\n"), newline=""), delimiter=delimiter, strict=True)
     columns: list[str] = []
     start = 1
     try:
@@ -41,7 +44,7 @@ def _read_table(text: str, found: LabelFile, delimiter: str) -> None:
             if not any(cell.strip() for cell in cells):
                 continue
             if not columns:
-                columns = _header(cells)
+                columns = _header(cells, delimiter)
                 continue
             found.n_lines += 1
             if len(cells) != len(columns):
@@ -51,28 +54,44 @@ def _read_table(text: str, found: LabelFile, delimiter: str) -> None:
     except csv.Error as error:
         is_cut = "unexpected end" in str(error)
         kind = "truncated-source" if is_cut else "source-error"
-        raise SourceError(f"line {start} is not a line of a table: {error}", kind=kind) from error
+        hint = "" if columns else _other_delimiter(text.strip().split("\n", 1)[0], delimiter)
+        raise SourceError(f"line {start} is not a line of a table: {error}", hint=hint, kind=kind) from error
 
 
-def _header(cells: list[str]) -> list[str]:
+def _header(cells: list[str], delimiter: str) -> list[str]:
     columns = [_COLUMNS.get(cell.strip(), cell.strip()) for cell in cells]
     if "feature" not in columns or len(set(columns)) < len(columns) or not all(columns):
         raise SourceError(
             f"the first line must name the columns, each once, with 'feature' among them, found: {cells!r:.200}",
-            hint="Columns: feature, text, category, tags, notes, confidence, by, at, source, sae.",
+            hint=_other_delimiter(delimiter.join(cells), delimiter)
+            or "Columns: feature, text, category, tags, notes, confidence, by, at, source, sae.",
             kind="wrong-file-type",
         )
     return columns
 
 
+def _other_delimiter(heading: str, delimiter: str) -> str:
+    """Return what to do about a table whose cells stand between something else; '' where that is not the matter."""
+    hints = {
+        ";": "Its cells stand between ';': save it with commas or tabs between them.",
+        ",": "Its cells stand between ',': say --format csv.",
+        "\t": "Its cells stand between tabs: say --format tsv.",
+    }
+    for other, hint in hints.items():
+        names = {name.strip().strip('"') for name in heading.split(other)}
+        if other != delimiter and len(names) > 1 and names & {"feature", "feature_id"}:
+            return hint
+    return ""
+
+
 def _cell(cell: str) -> str | None:
     if not cell.strip():
         return None
-    return cell[1:] if cell[0] == "'" and FORMULA.match(cell) else cell
+    return read_cell(cell)
 
 
 def _add_line(found: LabelFile, place: str, record: dict[str, str | None]) -> None:
-    known = {*MEMBERS, "feature", "sae", "by", "at", "id"}
+    known = {*MEMBERS, "feature", "sae", "by", "at", "id", "identity"}
     members: Record = {name: record.get(name) for name in ("text", "category", "notes", "source")}
     if members["category"] == "none" and "id" not in record:
         members["category"] = None
@@ -87,7 +106,26 @@ def _add_line(found: LabelFile, place: str, record: dict[str, str | None]) -> No
         found.n_without_label += 1
         return
     feature = (feature_id((record["feature"] or "").strip(), place),)
-    found.statements.append(statement(place, record.get("sae"), feature, said, record))
+    one = statement(place, record.get("sae"), feature, said, record)
+    found.statements.append(replace(one, identity=_identity(record.get("identity"), place, found)))
+
+
+def _identity(cell: str | None, place: str, found: LabelFile) -> str | None:
+    """Return the digest of what a line says about its SAE: the facts in JSON, or the digest where nobody has them."""
+    if cell is None or _DIGEST.fullmatch(cell):
+        return cell
+    facts = object_or_none(cell)
+    try:
+        if facts is None:
+            raise SourceError("it is no JSON object")
+        identity = SaeIdentity.from_json(facts)
+    except SaeatlasError as error:
+        raise SourceError(
+            f"{place} has an 'identity' that says of no SAE what it is: {cell!r:.100}: {error.message}",
+            hint="Leave the column as it was exported, or out: the labels are then about the SAE that is here.",
+        ) from error
+    found.identities[identity.digest()] = identity.to_json()
+    return identity.digest()
 
 
 def _tags(cell: str | None, place: str) -> list[str]:

@@ -17,10 +17,10 @@ from saeatlas.format.labels import (
     CategoryEvent,
     LabelEvent,
     Said,
-    check_line,
     labels_prefix,
     time_now,
 )
+from saeatlas.pipeline.label_words import neat_name, neat_said
 
 if TYPE_CHECKING:
     from saeatlas.atlas.atlas import Atlas
@@ -83,12 +83,13 @@ def label(  # noqa: PLR0913 - the members of a label, each by its name
         category=category,
         tags=(tags,) if isinstance(tags, str) else tuple(tags),
         notes=notes,
-        confidence=None if confidence is None else float(confidence),
+        # A truth value and a text are no numbers, and are refused as they are.
+        confidence=confidence if confidence is None or isinstance(confidence, bool | str) else float(confidence),
         source=source,
         extra=extra or {},
     )
     _check_named(sae, supersedes, ids)
-    return _write(sae, _event(sae, "label", by, ids, said, supersedes))
+    return _write(sae, _event(sae, "label", _author(by), ids, neat_said(said), supersedes))
 
 
 def retract(
@@ -109,7 +110,7 @@ def retract(
         When there is nothing to take back.
     """
     sae, ids = _features_of(what, features)
-    author = by or login_name()
+    author = _author(by)
     _check_named(sae, events, ids)
     held = sae.labels.held(ids)
     if not any(one.id in events if events else one.by == author for one in held):
@@ -118,7 +119,7 @@ def retract(
             f"There is no label by '{author}' to retract" if not events else "The events named are not current here",
             hint=f"Labelled by: {', '.join(others)}" if others else "Nothing is said about it now.",
         )
-    return _write(sae, _event(sae, "retract", author, ids, Said(notes=notes), events))
+    return _write(sae, _event(sae, "retract", author, ids, neat_said(Said(notes=notes)), events))
 
 
 def set_category(
@@ -132,6 +133,8 @@ def set_category(
 ) -> CategoryEvent:
     """Set up a category, or say anew what it is. All SAEs of the atlas share it.
 
+    Of a category that is there, what is None stays as it was, and an empty text takes it away.
+
     Raises
     ------
     NotFound
@@ -140,20 +143,25 @@ def set_category(
         When the category would be a part of itself.
     """
     declared = Categories(atlas.store).declared()
-    above = parent
+    name, parent = neat_name(name, "category"), parent and neat_name(parent, "category")
+    above = parent or None
     while above is not None:
         if above == name:
             raise InvalidInput(f"The category '{name}' would be a part of itself, through '{parent}'")
         if above not in declared:
             raise NotFound(f"There is no category '{above}'", hint=f"Known: {', '.join(declared) or 'none'}")
         above = declared[above].parent
-    said = {"colour": colour and colour.lower(), "description": description, "parent": parent}
+    new = {"colour": colour and colour.lower(), "description": description, "parent": parent}
+    before = declared.get(name)
+    said = {fact: (getattr(before, fact, None) if value is None else value) or None for fact, value in new.items()}
     return _write_category(atlas.store, "category", name, by, said)
 
 
 def drop_category(atlas: Atlas, name: str, *, by: str = "") -> CategoryEvent:
     """Remove a category from the user's list; labels that name it keep it. `NotFound` when there is none."""
     declared = Categories(atlas.store).declared()
+    # One of an earlier version may have space around its name.
+    name = name if name in declared else neat_name(name, "category")
     if name not in declared:
         raise NotFound(f"There is no category '{name}'", hint=f"Known: {', '.join(declared) or 'none'}")
     parts = [other.name for other in declared.values() if other.parent == name]
@@ -221,13 +229,17 @@ def _event(sae: SAE, action: str, by: str, ids: tuple[int, ...], said: Said, sup
         id=id,
         at=time_now(),
         action=action,  # type: ignore[arg-type]  # __post_init__ checks it
-        by=check_line(by, "by") if by else login_name(),
+        by=by,
         sae=sae.name,
         identity=sae.identity.digest(),
         features=ids,
         said=said,
-        supersedes=tuple(supersedes),
+        supersedes=tuple(dict.fromkeys(supersedes)),
     )
+
+
+def _author(by: str) -> str:
+    return neat_name(by, "by") if by else login_name()
 
 
 def _write(sae: SAE, event: LabelEvent) -> LabelEvent:
@@ -244,7 +256,7 @@ def _write_category(store: Store, action: str, name: str, by: str, said: dict[st
         id=id,
         at=time_now(),
         action=action,  # type: ignore[arg-type]  # __post_init__ checks it
-        by=by or login_name(),
+        by=_author(by),
         name=name,
         **said,
     )

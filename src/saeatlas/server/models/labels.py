@@ -34,7 +34,10 @@ _NO_CONTROL_BUT_LINES = r"[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]
 # For whoever reads the schema: what is refused is refused, in a sentence, where labels are written.
 _OneLine = Annotated[str, Field(json_schema_extra={"pattern": rf"^({_NO_CONTROL}[^\s]{_NO_CONTROL})?$"})]
 _Lines = Annotated[str, Field(json_schema_extra={"pattern": rf"^{_NO_CONTROL_BUT_LINES}[^\s]{_NO_CONTROL_BUT_LINES}$"})]
-_Colour = Annotated[str, Field(json_schema_extra={"pattern": "^#[0-9a-fA-F]{6}$"})]
+_LinesOrNone = Annotated[
+    str, Field(json_schema_extra={"pattern": rf"^({_NO_CONTROL_BUT_LINES}[^\s]{_NO_CONTROL_BUT_LINES})?$"})
+]
+_Colour = Annotated[str, Field(json_schema_extra={"pattern": "^(#[0-9a-fA-F]{6})?$"})]
 _EventId = Annotated[str, Field(max_length=36, json_schema_extra={"format": "uuid"})]
 _LABEL: dict[str, Any] = {
     "id": "01939b5e-8a3c-7cc3-98c5-0f5e0a6b7d11",
@@ -120,7 +123,7 @@ class LabelNew(BaseModel):
     notes: _Lines | None = Field(
         default=None, max_length=LIMITS["notes"], description="Whatever else is worth keeping."
     )
-    confidence: float | None = Field(default=None, ge=0, le=1, description="From 0 to 1.")
+    confidence: float | None = Field(default=None, ge=0, le=1, strict=True, description="From 0 to 1.")
     source: _OneLine | None = Field(default=None, max_length=LIMITS["source"], description="Where it comes from.")
     supersedes: list[_EventId] = Field(
         default=[], max_length=1000, description="Events of others that it replaces too."
@@ -176,7 +179,7 @@ class CategoryNew(BaseModel):
     name: _OneLine = Field(min_length=1, max_length=LIMITS["category"], description="What labels call it.")
     by: _OneLine = Field(default="", max_length=LIMITS["by"], description="Who says so; the server's user where empty.")
     colour: _Colour | None = Field(default=None, description="As #rrggbb.")
-    description: _Lines | None = Field(
+    description: _LinesOrNone | None = Field(
         default=None, max_length=LIMITS["description"], description="What belongs into it."
     )
     parent: _OneLine | None = Field(default=None, max_length=LIMITS["category"], description="Category above it.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
+from saeatlas.atlas.label_choice import chosen_labels
 from saeatlas.errors import Conflict, InvalidInput
 from saeatlas.format.selection import load_selection
 from saeatlas.server.live import MAX_ID, AtlasNow, FeatureNow, SaeNow
@@ -38,6 +39,8 @@ __all__ = ["router"]
 router = APIRouter(tags=["labels"])
 
 _TAG = re.compile(r'(?:W/)?"[0-9]+-([0-9]{1,18})-[0-9a-f]{8}"')
+_FACTS = frozenset({"colour", "description", "parent"})
+"""What is known about a category beside its name."""
 _CURSOR = re.compile(r"([0-9]{1,18})\.([0-9a-f-]{36})")
 _LINE = {
     "feature": 7,
@@ -87,17 +90,19 @@ def label_feature(request: Request, feature: FeatureNow, new: LabelNew, if_match
 
 
 @router.get("/saes/{sae}/labels", response_model=Table, responses=tabular(_LINE))
-def sae_labels(
+def sae_labels(  # noqa: PLR0913 - query parameters, each by its name
     request: Request,
     sae: SaeNow,
+    *,
     by: Annotated[str | None, Query(description="Only what this author says.", max_length=200)] = None,
     category: Annotated[str | None, Query(description="Only labels of this category.", max_length=100)] = None,
+    tag: Annotated[str | None, Query(description="Only labels with exactly this tag.", max_length=100)] = None,
     limit: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Lines at most.")] = None,
     after: Annotated[str | None, Query(description="`next` of the page before.", max_length=60)] = None,
 ) -> Response:
     """List the labels of an SAE that hold now, by feature, the newest first."""
     position = sae.labels.position
-    found = _chosen(sae.labels.current, by, category)
+    found = chosen_labels(sae.labels.current, by=by, category=category, tag=tag)
     rest = found if after is None else _after(found, after)
     page = rest if limit is None else rest.slice(0, limit)
     is_end = page.num_rows == rest.num_rows or not page.num_rows
@@ -136,14 +141,18 @@ def categories(request: Request, atlas: AtlasNow) -> Response:
 
 @router.post("/labels/categories", response_model=Category, status_code=201)
 def set_category(request: Request, atlas: AtlasNow, new: CategoryNew) -> Response:
-    """Set up a category, say anew what it is, or remove it."""
+    """Set up a category, say anew what it is, or remove it.
+
+    Of a category that is there, what is not sent stays as it was, and `null` or an empty text takes it away.
+    """
     from saeatlas.pipeline import labelling
 
     with asked():
         if new.action == "drop":
             event = labelling.drop_category(atlas, new.name, by=new.by)
         else:
-            said = {"colour": new.colour, "description": new.description, "parent": new.parent}
+            # Null and "" take away what is there; what is not sent stays.
+            said = {name: getattr(new, name) or "" for name in _FACTS & new.model_fields_set}
             event = labelling.set_category(atlas, new.name, by=new.by, **said)
     made = Category(name=event.name, colour=event.colour, description=event.description, parent=event.parent)
     return record(request, made, status=201)
@@ -183,15 +192,6 @@ def _check_unchanged(sae: SAE, ids: tuple[int, ...], if_match: str | None) -> No
             "The labels were changed after they were read",
             hint="Read them again, and send the label with the tag of that answer, or without 'If-Match'.",
         )
-
-
-def _chosen(found: pa.Table, by: str | None, category: str | None) -> pa.Table:
-    import pyarrow.compute as pc
-
-    for name, wanted in (("by", by), ("category", category)):
-        if wanted is not None:
-            found = found.filter(pc.equal(found.column(name), wanted))
-    return found
 
 
 def _after(found: pa.Table, after: str) -> pa.Table:

@@ -28,7 +28,13 @@ class SetNew(BaseModel):
     features: list[Annotated[int, Field(ge=0, le=MAX_ID, strict=True)]] = Field(
         min_length=1, max_length=1_000_000, description="Ids; their order and repetitions do not matter."
     )
-    name: str = Field(default="", max_length=200, description="What people call it.")
+    name: str = Field(
+        default="",
+        max_length=200,
+        description="What people call it, in one line.",
+        # For whoever reads the schema: what is refused is refused, in a sentence, where it is written.
+        json_schema_extra={"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"},
+    )
 
 
 class FeatureSet(BaseModel):

@@ -29,14 +29,16 @@ def command(  # noqa: PLR0913 - the members of a category
     atlas: AtlasOption = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the categories of labels, which all SAEs of the atlas share; set one up, or remove one.
+    """List the categories of labels, which all SAEs of the atlas share; set one up, change or remove one.
+
+    What is not said of a category that is there stays as it was; '' takes it away.
 
     Example: saeatlas label categories --add topic --colour '#0072b2' --description 'What a text is about'
     """
     from saeatlas.atlas.label_categories import Categories
     from saeatlas.pipeline.labelling import drop_category, set_category
 
-    if (add and drop) or (not add and (colour or description or parent)):
+    if (add and drop) or (not add and any(fact is not None for fact in (colour, description, parent))):
         raise InvalidInput("Say which one category is meant", hint="Give --add NAME with its facts, or --drop NAME.")
     opened = open_atlas(atlas)
     if add:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saeatlas.cli.discovery import LABEL as GROUP
-from saeatlas.cli.labels import event_facts
+from saeatlas.cli.labels import event_facts, shown_tags
 from saeatlas.cli.options import AsJson, AtlasOption, FeatureReference
 from saeatlas.cli.render import screen
 from saeatlas.cli.render.tables import Column, write_table
@@ -35,7 +35,7 @@ def command(reference: FeatureReference, /, *, atlas: AtlasOption = "", as_json:
     lines = []
     for one in found:
         state = "holds" if one.is_current else "retracted" if one.is_retracted else "superseded"
-        tags = ", ".join(one.said.tags) or None
+        tags = shown_tags(one.said.tags)
         facts = event_facts(one.event) | {"tags": tags, "state": state if one.event.action == "label" else None}
         if one.identity_changed:
             facts["state"] = f"{facts['state'] or ''} (about another SAE)".strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -14,6 +14,9 @@ from saeatlas.cli.options import AsJson, AtlasOption
 from saeatlas.cli.render import screen
 from saeatlas.cli.render.numbers import count
 from saeatlas.cli.target import open_atlas
+
+if TYPE_CHECKING:
+    from saeatlas.pipeline.label_exchange import ImportReport
 
 __all__ = ["GROUP", "command"]
 
@@ -58,13 +61,22 @@ def command(  # noqa: PLR0913 - what a file leaves open
         return
     for name, n in report.saes.items():
         screen.write(f"{name}\t{n}")
+    screen.say("; ".join(_sentences(report)))
+
+
+def _sentences(report: ImportReport) -> list[str]:
     read = f"{count(report.n_lines)} lines read as '{report.shape}'"
     parts = [f"{read}: {count(report.n_new)} labels are new, {count(report.n_known)} were there already"]
     parts += [
         sentence
         for n, sentence in (
             (report.n_duplicates, f"{count(report.n_duplicates)} stand in the file more than once"),
-            (report.n_repeated, f"of {count(report.n_repeated)} features the last of several labels counts"),
+            (report.n_repeated, f"of {count(report.n_repeated)} features the newest of several labels counts"),
+            (
+                report.n_behind,
+                f"{count(report.n_behind)} of the new joined the history: their authors have said something newer",
+            ),
+            (report.n_future, f"{count(report.n_future)} state a time that has not come, and count as said now"),
             (report.n_without_label, f"{count(report.n_without_label)} lines say nothing about their feature"),
             (report.n_headings, f"{count(report.n_headings)} lines are column names"),
             (report.n_categories, f"{count(report.n_categories)} events about categories are new"),
@@ -74,4 +86,4 @@ def command(  # noqa: PLR0913 - what a file leaves open
     if report.left_out:
         listed = ", ".join(f"{name} ({n})" for name, n in report.left_out.items())
         parts.append(f"left out, as they were not asked for: {listed}")
-    screen.say("; ".join(parts))
+    return parts

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from saeatlas.atlas.label_choice import chosen_labels
 from saeatlas.cli.discovery import LABEL as GROUP
-from saeatlas.cli.labels import Category
+from saeatlas.cli.labels import Category, shown_tags
 from saeatlas.cli.options import AsJson, AtlasOption, SaeOption
 from saeatlas.cli.render import screen
 from saeatlas.cli.render.numbers import count
@@ -20,10 +21,11 @@ __all__ = ["GROUP", "command"]
 _SHOWN = ("feature", "text", "category", "tags", "by", "at", "confidence", "identity_changed")
 
 
-def command(
+def command(  # noqa: PLR0913 - what chooses among labels, and where they go
     *,
     by: Annotated[str, Parameter(show_default=False, help="Only what this author says.")] = "",
     category: Category = None,
+    tag: Annotated[str, Parameter(show_default=False, help="Only what has exactly this tag.")] = "",
     out: Annotated[
         Path | None, Parameter(help="File to write: .parquet, .arrow, .csv or .tsv.", show_default=False)
     ] = None,
@@ -35,16 +37,12 @@ def command(
 
     Example: saeatlas label list --category topic --sae gpt2-l8
     """
-    import pyarrow.compute as pc
-
     if out is not None:
         from saeatlas.format.export import check_target
 
         check_target(out)
-    table = open_sae(atlas, sae).labels.current
-    for name, wanted in (("by", by), ("category", category)):
-        if wanted:
-            table = table.filter(pc.equal(table.column(name), wanted))
+    current = open_sae(atlas, sae).labels.current
+    table = chosen_labels(current, by=by or None, category=category or None, tag=tag or None)
     if out is not None:
         from saeatlas.format.export import export_table
 
@@ -53,6 +51,8 @@ def command(
     elif as_json:
         screen.write_json(table.to_pylist())
     else:
-        tags = pc.binary_join(table.column("tags"), ", ")
+        import pyarrow as pa
+
+        tags = pa.array([shown_tags(one or ()) for one in table.column("tags").to_pylist()], pa.string())
         shown = table.set_column(table.schema.get_field_index("tags"), "tags", tags).select(_SHOWN)
         write_rows(columns_of(shown), shown)
