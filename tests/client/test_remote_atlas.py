@@ -89,8 +89,8 @@ def test_label_is_in_the_log_and_is_told(served: SimpleNamespace) -> None:
     assert made["n_features"] == 2
     assert served.here.sae().labels.of(5).current[0].said.text == "dates"
     assert [one["text"] for one in sae.feature(3).labels["current"]] == ["dates"]
-    assert sae.labels(by="ana")["feature"].to_pylist() == [3, 5]
-    assert (sae.labels(tag="x").num_rows, sae.labels(tag="none").num_rows) == (2, 0)
+    assert sae.labels.find(by="ana")["feature"].to_pylist() == [3, 5]
+    assert (sae.labels.find(tag="x").num_rows, sae.labels.find(tag="none").num_rows) == (2, 0)
     assert sae.label(4, "times", by="bo")["features"] == [4]
 
 

@@ -100,7 +100,7 @@ TABLES = {
         lambda sae: sae.features.select("feature", *COLUMNS).collect(),
         lambda sae: sae.features.select("feature", *COLUMNS).collect(),
     ),
-    "labels": sae_case("/labels", "/labels", lambda sae: sae.labels.current, lambda sae: sae.labels()),
+    "labels": sae_case("/labels", "/labels", lambda sae: sae.labels.current, lambda sae: sae.labels.current),
     "projections": sae_case(
         "/projections/{name}",
         "/projections/imported",

@@ -119,6 +119,12 @@ class Labels:
             self._refresh()
             return sum(1 for feature in self._of if self._current_of(feature))
 
+    def find(self, *, by: str | None = None, category: str | None = None, tag: str | None = None) -> pa.Table:
+        """Return the lines of `current` that fit: exactly this author, this category, and with this tag."""
+        from saeatlas.atlas.label_choice import chosen_labels
+
+        return chosen_labels(self.current, by=by, category=category, tag=tag)
+
     def of(self, feature: int) -> FeatureLabels:
         """Return what was said about a feature; empty where nothing was. Errors as of `sae.feature`."""
         id = self._sae.feature(feature).id  # noqa: A001 - the field's own word

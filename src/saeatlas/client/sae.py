@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from saeatlas.client.connection import Query
     from saeatlas.client.corpus import RemoteCorpus
     from saeatlas.client.feature import RemoteFeature
+    from saeatlas.client.labels import RemoteLabels
     from saeatlas.client.pair import RemotePair
 
 __all__ = ["RemoteSAE"]
@@ -143,10 +144,12 @@ class RemoteSAE:
             raise NotFound(f"No feature {feature}: the features are 0 to {self.n_features - 1}")
         return RemoteFeature(self, int(feature))
 
-    def labels(self, *, by: str | None = None, category: str | None = None, tag: str | None = None) -> pa.Table:
-        """Return the labels that hold now, of whatever commit: they are not part of it."""
-        path = f"{API}/saes/{segment(self.name)}/labels"
-        return plain(self.atlas.connection.table(path, {"by": by, "category": category, "tag": tag}).table)
+    @property
+    def labels(self) -> RemoteLabels:
+        """What people and models say about the features, until now: it is not part of a commit."""
+        from saeatlas.client.labels import RemoteLabels
+
+        return RemoteLabels(self)
 
     def label(self, features: int | Sequence[int], text: str | None = None, **said: object) -> dict[str, Any]:
         """Say something about features in one event, and return it.

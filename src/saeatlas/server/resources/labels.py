@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
-from saeatlas.atlas.label_choice import chosen_labels
 from saeatlas.errors import Conflict, InvalidInput
 from saeatlas.format.selection import load_selection
 from saeatlas.server.live import MAX_ID, AtlasNow, FeatureNow, SaeNow
@@ -102,7 +101,7 @@ def sae_labels(  # noqa: PLR0913 - query parameters, each by its name
 ) -> Response:
     """List the labels of an SAE that hold now, by feature, the newest first."""
     position = sae.labels.position
-    found = chosen_labels(sae.labels.current, by=by, category=category, tag=tag)
+    found = sae.labels.find(by=by, category=category, tag=tag)
     rest = found if after is None else _after(found, after)
     page = rest if limit is None else rest.slice(0, limit)
     is_end = page.num_rows == rest.num_rows or not page.num_rows

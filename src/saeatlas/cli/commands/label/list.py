@@ -7,7 +7,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from saeatlas.atlas.label_choice import chosen_labels
 from saeatlas.cli.discovery import LABEL as GROUP
 from saeatlas.cli.labels import Category, shown_tags
 from saeatlas.cli.options import AsJson, AtlasOption, SaeOption
@@ -41,8 +40,7 @@ def command(  # noqa: PLR0913 - what chooses among labels, and where they go
         from saeatlas.format.export import check_target
 
         check_target(out)
-    current = open_sae(atlas, sae).labels.current
-    table = chosen_labels(current, by=by or None, category=category or None, tag=tag or None)
+    table = open_sae(atlas, sae).labels.find(by=by or None, category=category or None, tag=tag or None)
     if out is not None:
         from saeatlas.format.export import export_table
 
