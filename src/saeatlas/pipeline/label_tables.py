@@ -7,6 +7,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from saeatlas.errors import SaeatlasError, SourceError
 from saeatlas.format.canonical import Record
@@ -114,18 +115,26 @@ def _identity(cell: str | None, place: str, found: LabelFile) -> str | None:
     """Return the digest of what a line says about its SAE: the facts in JSON, or the digest where nobody has them."""
     if cell is None or _DIGEST.fullmatch(cell):
         return cell
-    facts = object_or_none(cell)
     try:
-        if facts is None:
-            raise SourceError("it is no JSON object")
-        identity = SaeIdentity.from_json(facts)
+        digest, facts = _described(cell)
     except SaeatlasError as error:
         raise SourceError(
             f"{place} has an 'identity' that says of no SAE what it is: {cell!r:.100}: {error.message}",
             hint="Leave the column as it was exported, or out: the labels are then about the SAE that is here.",
         ) from error
-    found.identities[identity.digest()] = identity.to_json()
-    return identity.digest()
+    found.identities[digest] = facts
+    return digest
+
+
+# A table of many labels is about few SAEs.
+@lru_cache(maxsize=16)
+def _described(cell: str) -> tuple[str, dict[str, object]]:
+    """Return the digest and the facts of an identity in JSON."""
+    facts = object_or_none(cell)
+    if facts is None:
+        raise SourceError("it is no JSON object")
+    identity = SaeIdentity.from_json(facts)
+    return identity.digest(), identity.to_json()
 
 
 def _tags(cell: str | None, place: str) -> list[str]:
