@@ -13,6 +13,7 @@ import {
   readPick,
   readRange,
   readSeed,
+  shownFor,
   writeRange,
   type Question,
 } from '../src/pages/feature/picks';
@@ -79,6 +80,22 @@ describe('examples', () => {
   it('are asked for by their part, and without a seed where nothing is drawn', () => {
     expect(paramsOf(question)).toMatchObject({ n: 5, strata: 4, seed: 0, before: 20, after: 10 });
     expect(paramsOf({ ...question, pick: 'top' })).toMatchObject({ n: 20, seed: undefined, strata: undefined });
+  });
+
+  it('stand under the range that they are of, and not at all under an error', () => {
+    const one = (value: number) => ({ value }) as Example;
+    const bundle = { examples: { top: [one(9)], quantiles: [one(5), one(4)], random: null } };
+    const range = { low: 6, high: null };
+    const asked: Question = { ...question, range };
+    const known = { first: null, answer: null, bundle, error: null };
+    expect(shownFor(asked, known)).toEqual({ examples: bundle.examples.quantiles, range: ALL });
+    expect(shownFor({ ...asked, pick: 'random' }, known)).toBeNull();
+    const answer = { to: asked, examples: [one(7)] };
+    expect(shownFor(asked, { ...known, answer })).toEqual({ examples: answer.examples, range });
+    expect(shownFor({ ...asked, range: { low: 1, high: 2 } }, { ...known, answer })?.range).toEqual(range);
+    expect(shownFor({ ...asked, pick: 'top' }, { ...known, answer })?.range).toEqual(ALL);
+    expect(shownFor(asked, { ...known, answer, error: new Error('gone') })).toBeNull();
+    expect(shownFor(question, { ...known, first: [one(3)] })).toEqual({ examples: [one(3)], range: ALL });
   });
 
   it('come back from an address, and nothing broken does', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { numberColumn, textColumn } from '../src/core/columns';
 import { filterText } from '../src/core/filterText';
-import { cellText, isIdColumn, roundedBound, shortNumber } from '../src/core/format';
+import { cellText, isIdColumn, roundedBound, shortNumber, typedNumber } from '../src/core/format';
 
 describe('numbers in cells', () => {
   it.each([
@@ -73,4 +73,24 @@ describe('a dragged bound', () => {
     expect(roundedBound(1234.56, 10)).toBe(1235);
     expect(roundedBound(1.23456, 0)).toBe(1.23456);
   });
+});
+
+describe('a typed bound', () => {
+  it.each([
+    ['', null],
+    ['  ', null],
+    ['2', 2],
+    ['-0.5', -0.5],
+    ['−0,5', -0.5],
+    ['.25', 0.25],
+    ['1e-3', 0.001],
+    ['1,000', 1000],
+    ['23,043', 23043],
+    ['1,234,567.5', 1234567.5],
+    ['0,123', 0.123],
+  ])('%j is %d', (text, value) => expect(typedNumber(text)).toBe(value));
+
+  it.each(['x', '0x10', '1 000', '1,2,3', 'Infinity', 'NaN', '--1', '1e', ','])('%j is no number', (text) =>
+    expect(typedNumber(text)).toBeNaN(),
+  );
 });

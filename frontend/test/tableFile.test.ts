@@ -53,6 +53,13 @@ describe('what is shown, as a file', () => {
       );
   });
 
+  it('as Arrow has the same types whichever lines are saved', async () => {
+    const typesOf = async (features: number[]) =>
+      tableFromIPC(await arrowBytes(columns, Uint32Array.from(features))).schema.fields.map(({ type }) => type.typeId);
+    const whole = await typesOf([0, 1, 2, 3, 4, 5, 6, 7]);
+    for (const some of [[2], [6, 7], []]) expect(await typesOf(some)).toEqual(whole);
+  });
+
   it('names the SAE and the commit', () => {
     expect(fileName({ sae: 'gpt2/l 8', commit: 12, n: 3 }, 'csv')).toBe('gpt2-l-8-commit-12-3-features.csv');
   });

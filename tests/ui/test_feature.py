@@ -83,6 +83,18 @@ def test_arrow_keys_read_the_tokens_of_an_example(pages: Pages) -> None:
     expect(tip).to_have_count(0)
 
 
+def test_what_is_written_and_not_saved_is_there_again(pages: Pages) -> None:
+    page = pages.open("/s/toy/f/3", "feature")
+    text = page.get_by_role("region", name="Labels").get_by_label("Label", exact=True)
+    text.fill("half a thought")
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("h1")).to_contain_text("Feature 4")
+    expect(text).to_have_value("")
+    page.get_by_role("link", name="Previous").click()
+    expect(page.locator("h1")).to_contain_text("Feature 3")
+    expect(text).to_have_value("half a thought")
+
+
 def test_keys_step_through_the_features(pages: Pages) -> None:
     page = pages.open("/s/toy/f/3", "feature")
     page.keyboard.press("]")

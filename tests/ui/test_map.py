@@ -97,6 +97,23 @@ def test_hover_tells_which_feature_it_is_and_click_opens_the_drawer(pages: Pages
     assert page.evaluate("window.__app.state().focus") == feature
 
 
+def test_tip_stays_in_the_window(pages: Pages) -> None:
+    page = shown(pages, f"{FLAT}&colour=stats.max")
+    page.get_by_role("complementary", name="Legend").get_by_text("Legend").click()
+    page.keyboard.press("Escape")
+    found = page.evaluate(
+        """() => Array.from({ length: 64 }, (_, id) => [id, window.__app.map.project('toy', id)])
+          .filter(([, at]) => at !== null).sort((a, b) => b[1][0] - a[1][0])[0][0]"""
+    )
+    page.mouse.move(*map_place(page, found))
+    tip = page.locator(f"[data-feature='{found}'] > div")
+    tip.wait_for()
+    box, size = tip.bounding_box(), page.viewport_size
+    assert box is not None and size is not None
+    assert box["x"] >= 0 and box["x"] + box["width"] <= size["width"]
+    assert box["y"] + box["height"] <= size["height"]
+
+
 def test_double_click_opens_the_page_of_a_feature(pages: Pages) -> None:
     page = shown(pages, FLAT)
     feature = lonely(page)

@@ -57,3 +57,14 @@ export function roundedBound(value: number, step: number): number {
   const digits = Math.max(0, Math.min(20, -Math.floor(Math.log10(step))));
   return Number(value.toFixed(digits));
 }
+
+const GROUPED = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/;
+const DECIMAL = /^[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?$/i;
+
+/** A number as people type it, with a decimal comma or grouped as it is shown here; null for none, NaN for no number. */
+export function typedNumber(text: string): number | null {
+  const trimmed = text.trim().replace('−', '-');
+  if (trimmed === '') return null;
+  if (GROUPED.test(trimmed)) return Number(trimmed.replaceAll(',', ''));
+  return DECIMAL.test(trimmed) ? Number(trimmed.replace(',', '.')) : Number.NaN;
+}

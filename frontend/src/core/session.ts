@@ -187,17 +187,19 @@ export class Session {
       const answer = await getJson<{ features: number[] }>(`/saes/${segment(sae)}/sets/${segment(hash)}`);
       return Uint32Array.from(answer.features).sort();
     };
-    try {
-      for (const filter of filters)
-        if (filter.kind === 'set' && isNamed(filter))
-          this.#replace(filter, { ...filter, ids: await fetchIds(filter.hash!) });
-      if (selection && isNamed(selection)) {
-        const whole = { ...selection, ids: await fetchIds(selection.hash!) };
-        if (app.getState().selection === selection) patch({ selection: whole });
-      }
-    } catch (error) {
-      this.#report(error as Error);
-    }
+    const lists = filters.flatMap((filter) =>
+      filter.kind === 'set' && isNamed(filter)
+        ? [fetchIds(filter.hash!).then((ids) => this.#replace(filter, { ...filter, ids }))]
+        : [],
+    );
+    if (selection && isNamed(selection))
+      lists.push(
+        fetchIds(selection.hash!).then((ids) => {
+          if (app.getState().selection === selection) patch({ selection: { ...selection, ids } });
+        }),
+      );
+    // One that is gone does not keep the others away.
+    await Promise.all(lists.map((list) => list.catch(this.#report)));
   }
 
   #replace(old: Filter, fresh: Filter): void {

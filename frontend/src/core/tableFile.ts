@@ -25,13 +25,19 @@ export function delimited(columns: readonly Column[], features: Uint32Array, del
   return `${lines.join('\n')}\n`;
 }
 
+/** Whether a column is of whole numbers, by all its values, so that its type is the same whichever lines are saved. */
+function isWhole(values: Float32Array | Float64Array): boolean {
+  return (
+    values.some(Number.isSafeInteger) && values.every((value) => Number.isNaN(value) || Number.isSafeInteger(value))
+  );
+}
+
 /** The same as an Arrow stream: numbers as doubles or whole numbers, texts as texts, missing as null. */
 export async function arrowBytes(columns: readonly Column[], features: Uint32Array): Promise<Uint8Array> {
   const { columnFromArray, float64, int64, tableFromColumns, tableToIPC, utf8 } = await import('@uwdata/flechette');
   const made = columns.map((column) => {
     const values = Array.from(features, (feature) => valueAt(column, feature));
-    const isWhole = values.every((value) => value === null || Number.isSafeInteger(value));
-    const type = column.type !== 'number' ? utf8() : isWhole ? int64() : float64();
+    const type = column.type !== 'number' ? utf8() : isWhole(column.values) ? int64() : float64();
     return [column.name, columnFromArray(values, type)] satisfies [string, unknown];
   });
   const bytes = tableToIPC(tableFromColumns(made), { format: 'stream' });

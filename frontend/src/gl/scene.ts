@@ -143,11 +143,6 @@ export class MapScene {
     return pan(pose, -this.#inset / 2, 0, this.#height);
   }
 
-  /** Whether there is little room beside the points, as next to the table. */
-  get isNarrow(): boolean {
-    return this.#width < 640;
-  }
-
   /** Pixels at the right that are covered by something else, such as a legend. */
   setInset(inset: number): void {
     const before = this.#inset;

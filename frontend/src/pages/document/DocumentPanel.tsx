@@ -2,7 +2,8 @@
 
 import { useEffect, useMemo, useRef, useState } from 'react';
 
-import { getJson, isAborted, segment } from '../../core/api';
+import { getJson, isAborted, pinned, segment } from '../../core/api';
+import { app } from '../../core/state';
 import type { DocumentView, Scalar } from '../../core/types';
 import { number, plural } from '../../core/numbers';
 import { Absent, Skeleton } from '../../ui/section/Section';
@@ -68,7 +69,7 @@ function useDocument({ corpus, document, sae, start }: Asked, onView?: (view: Do
   useEffect(() => {
     const asking = new AbortController();
     const path = `/corpora/${segment(corpus)}/documents/${segment(document)}`;
-    getJson<DocumentView>(path, { sae, start }, asking.signal).then(
+    getJson<DocumentView>(pinned(path, app.getState().commit), { sae, start }, asking.signal).then(
       (answer) => {
         setView(answer);
         setError(null);

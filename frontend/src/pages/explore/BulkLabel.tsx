@@ -20,6 +20,7 @@ async function labelSelection(body: LabelNew): Promise<void> {
 
 export function BulkLabel({ onClose }: { onClose: () => void }) {
   const selection = useApp((state) => state.selection);
+  const sae = useApp((state) => state.sae);
   const categories = useCategories();
   if (!selection) return null;
   return (
@@ -29,6 +30,7 @@ export function BulkLabel({ onClose }: { onClose: () => void }) {
         they had. The history stays.
       </p>
       <LabelForm
+        about={`the selection of ${sae}`}
         categories={categories}
         submitText="Label all of them"
         onCancel={onClose}

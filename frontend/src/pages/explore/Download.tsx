@@ -17,6 +17,13 @@ const FORMATS = [
 
 type Format = (typeof FORMATS)[number];
 
+/** Selected features as the table has them, and after them those that its filters hide. */
+function inOrder(ids: Uint32Array, order: Uint32Array): Uint32Array {
+  const left = new Set(ids);
+  const shown = order.filter((feature) => left.delete(feature));
+  return Uint32Array.from([...shown, ...left]);
+}
+
 async function download(format: Format, isSelection: boolean): Promise<void> {
   const { store, view, selection, columns: names } = app.getState();
   if (!store || !view) return;
@@ -24,7 +31,7 @@ async function download(format: Format, isSelection: boolean): Promise<void> {
   const columns = ['feature', ...names]
     .map((name) => store.column(name))
     .filter((column): column is Column => column !== undefined);
-  const features = isSelection && selection ? selection.ids : view.order;
+  const features = isSelection && selection ? inOrder(selection.ids, view.order) : view.order;
   const name = fileName({ sae: store.sae, commit: store.commit, n: features.length }, format.ending);
   const content =
     format.ending === 'arrows'

@@ -21,6 +21,8 @@ const RAIL = 'saeatlas.rail';
 const MAP = 'saeatlas.map-beside';
 /** A window from this width on has room for the table and the map. */
 const WIDE = 1500;
+/** In narrower windows the filters would leave too little of the table; they are a press away. */
+const NARROW = 700;
 
 /** Whether the map is beside the table: as the address says, as this browser remembers, or where there is room. */
 function useMapBeside(): [boolean, () => void] {
@@ -98,13 +100,13 @@ function Bar({ isRail, isMap, onRail, onMap, onColumns, onLabel }: BarProps) {
 }
 
 export default function Explore() {
-  const [isRail, toggleRail] = useShown(RAIL, true);
+  const [isRail, toggleRail] = useShown(RAIL, innerWidth >= NARROW);
   const [isMap, toggleMap] = useMapBeside();
   const [dialog, setDialog] = useState<'columns' | 'label' | null>(null);
   const sae = useApp((state) => state.sae);
   const isHere = useApp((state) => state.view !== null && state.columns.every((name) => state.store?.has(name)));
   const hasMap = useApp((state) => (state.detail?.projections.length ?? 0) > 0);
-  const hasSelection = useApp((state) => state.selection !== null && !state.readOnly);
+  const hasSelection = useApp((state) => !!state.selection?.ids.length && !state.readOnly);
   useReady('explore', isHere);
   useEffect(() => {
     document.title = `${sae} · saeatlas`;

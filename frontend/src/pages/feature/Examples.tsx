@@ -2,8 +2,8 @@
 
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 
-import { getJson, isAborted, segment } from '../../core/api';
-import type { Example, ExampleList, FeatureBundle } from '../../core/types';
+import { getJson, isAborted, pinned, segment } from '../../core/api';
+import type { ExampleList, FeatureBundle } from '../../core/types';
 import { number, plural } from '../../core/numbers';
 import { useOwn } from '../../ui/useOwn';
 import { Absent, Section, Skeleton } from '../../ui/section/Section';
@@ -23,9 +23,12 @@ import {
   readContext,
   readPick,
   readSeed,
+  shownFor,
+  type Answer,
   type Pick,
   type Question,
   type Range,
+  type Shown,
 } from './picks';
 
 export interface ExamplesProps {
@@ -44,7 +47,8 @@ export function Examples({ bundle, reason, range, onPoint, onDocument }: Example
   const [seed, setSeed] = useOwn('seed', readSeed, String);
   const [isText, setText] = useState(wantsText);
   const question = useMemo(() => ({ pick, n, seed, context, range, isText }), [pick, n, seed, context, range, isText]);
-  const { examples, isOld, error } = useExamples(bundle, question);
+  const { shown, isOld, error } = useExamples(bundle, question);
+  const examples = shown?.examples;
   if (!bundle.examples) {
     return (
       <Section title="Examples">
@@ -83,7 +87,7 @@ export function Examples({ bundle, reason, range, onPoint, onDocument }: Example
     </>
   );
   return (
-    <Section title="Examples" note={rangeText(range)} tools={tools} isLong>
+    <Section title="Examples" note={rangeText(shown?.range ?? range)} tools={tools} isLong>
       <Tabs pick={pick} onPick={setPick} />
       <div
         role="tabpanel"
@@ -138,8 +142,8 @@ function rangeText({ low, high }: Range): string {
 function useExamples(
   bundle: FeatureBundle,
   question: Question,
-): { examples: Example[] | null; isOld: boolean; error: Error | null } {
-  const [answer, setAnswer] = useState<{ to: Question; examples: Example[] } | null>(null);
+): { shown: Shown | null; isOld: boolean; error: Error | null } {
+  const [answer, setAnswer] = useState<Answer | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const first = (isFirst(question) && bundle.examples?.[question.pick]) || null;
   useEffect(() => {
@@ -147,7 +151,7 @@ function useExamples(
     if (first || !bundle.examples) return;
     const asking = new AbortController();
     const path = `/saes/${segment(bundle.sae)}/features/${bundle.feature}/examples`;
-    getJson<ExampleList>(path, paramsOf(question), asking.signal).then(
+    getJson<ExampleList>(pinned(path, bundle.commit), paramsOf(question), asking.signal).then(
       ({ examples }) => setAnswer({ to: question, examples }),
       (failure: Error) => {
         if (!isAborted(failure)) setError(failure);
@@ -155,10 +159,11 @@ function useExamples(
     );
     return () => asking.abort();
   }, [bundle, question, first]);
-  // What was shown before stays until the answer is here, but only for the same kind of pick.
-  const asked = answer?.to.pick === question.pick ? answer.examples : null;
-  const last = asked ?? bundle.examples?.[question.pick]?.slice(0, question.n) ?? null;
-  return { examples: first ? first.slice(0, question.n) : last, isOld: !first && answer?.to !== question, error };
+  return {
+    shown: shownFor(question, { first, answer, bundle, error }),
+    isOld: !first && answer?.to !== question,
+    error,
+  };
 }
 
 function Tabs({ pick, onPick }: { pick: Pick; onPick: (pick: Pick) => void }) {

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'react';
 
-import { getJson, isAborted, segment } from '../../core/api';
+import { getJson, isAborted, pinned, segment } from '../../core/api';
 import { announce } from '../../core/messages';
 import { select } from '../../core/state';
 import type { FeatureBundle, TableAnswer } from '../../core/types';
@@ -144,7 +144,11 @@ function usePartners(bundle: FeatureBundle, by: Measure): { partners: readonly P
     if (isGiven) return;
     const asking = new AbortController();
     const path = `/saes/${segment(bundle.sae)}/features/${bundle.feature}/coactive`;
-    getJson<TableAnswer<Partner & Record<string, never>>>(path, { by, n: MOST }, asking.signal).then(
+    getJson<TableAnswer<Partner & Record<string, never>>>(
+      pinned(path, bundle.commit),
+      { by, n: MOST },
+      asking.signal,
+    ).then(
       ({ rows }) => setAnswer({ to, rows }),
       (failure: Error) => {
         if (!isAborted(failure)) setError(failure);

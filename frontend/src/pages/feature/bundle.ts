@@ -2,7 +2,8 @@
 
 import { useCallback, useEffect, useState } from 'react';
 
-import { ApiError, getJson, isAborted, segment } from '../../core/api';
+import { ApiError, getJson, isAborted, pinned, segment } from '../../core/api';
+import { app } from '../../core/state';
 import type { FeatureBundle } from '../../core/types';
 
 const MOST_KEPT = 12;
@@ -17,7 +18,8 @@ export function fetchBundle(sae: string, feature: number, version: string): Prom
   const key = keyOf(sae, feature, version);
   const known = kept.get(key);
   if (known) return known;
-  const coming = getJson<FeatureBundle>(`/saes/${segment(sae)}/features/${feature}`);
+  // Of the commit that the pages show, though the atlas may have a newer one by now.
+  const coming = getJson<FeatureBundle>(pinned(`/saes/${segment(sae)}/features/${feature}`, app.getState().commit));
   kept.set(key, coming);
   coming.catch(() => kept.delete(key));
   const oldest = kept.keys().next().value;

@@ -1,7 +1,7 @@
 /** Which examples are asked for, and how they stand in groups. */
 
 import type { Params } from '../../core/api';
-import type { Example } from '../../core/types';
+import type { Example, FeatureBundle } from '../../core/types';
 import { number } from '../../core/numbers';
 
 export interface Range {
@@ -82,6 +82,38 @@ export function paramsOf({ pick, n, seed, context, range, isText }: Question): P
     high: range.high,
     texts: isText || undefined,
   };
+}
+
+/** What was answered to a question. */
+export interface Answer {
+  readonly to: Question;
+  readonly examples: readonly Example[];
+}
+
+/** Examples on show, and the range of values that they are of. */
+export interface Shown {
+  readonly examples: readonly Example[];
+  readonly range: Range;
+}
+
+interface Known {
+  /** What the page's first request says to this very question. */
+  readonly first: readonly Example[] | null;
+  readonly answer: Answer | null;
+  readonly bundle: { readonly examples: FeatureBundle['examples'] };
+  readonly error: Error | null;
+}
+
+/**
+ * What is shown for a question. Until its answer is here, what was shown before for the same pick stays, under the
+ * range that it is of; when there will be no answer, nothing does.
+ */
+export function shownFor(question: Question, { first, answer, bundle, error }: Known): Shown | null {
+  if (first) return { examples: first.slice(0, question.n), range: question.range };
+  if (error) return null;
+  if (answer?.to.pick === question.pick) return { examples: answer.examples, range: answer.to.range };
+  const early = bundle.examples?.[question.pick];
+  return early ? { examples: early.slice(0, question.n), range: { low: null, high: null } } : null;
 }
 
 export interface ExampleGroup {

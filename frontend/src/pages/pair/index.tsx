@@ -2,7 +2,7 @@
 
 import { useMemo } from 'react';
 
-import { segment } from '../../core/api';
+import { pinned, segment } from '../../core/api';
 import { identityLine } from '../../core/identity';
 import { PictureProvider } from '../../plots/ChartFrame';
 import { Joint } from '../../plots/Joint';
@@ -24,7 +24,8 @@ import { Side } from './Side';
 
 export default function PairPage() {
   const [, sae = '', , a = '', b = ''] = usePath();
-  const path = `/saes/${segment(sae)}/pairs/${segment(a)}/${segment(b)}`;
+  const commit = useApp((state) => state.commit);
+  const path = pinned(`/saes/${segment(sae)}/pairs/${segment(a)}/${segment(b)}`, commit);
   const n = useApp((state) => state.detail?.n_features ?? 0);
   const { data, error } = useJson<FeaturePair>(path);
   useReady('pair', data !== null || error !== null);

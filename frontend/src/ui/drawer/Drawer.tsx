@@ -1,5 +1,5 @@
 /** One feature beside the table or the map: what it is at a glance, and the way to its page. */
-import { segment } from '../../core/api';
+import { pinned, segment } from '../../core/api';
 import { scalarText } from '../../core/identity';
 import { number } from '../../core/numbers';
 import { setFocus, setHover } from '../../core/state';
@@ -142,7 +142,8 @@ export default function Drawer() {
   const sae = useApp((state) => state.sae);
   const focus = useApp((state) => state.focus);
   const position = useApp((state) => state.detail?.labels_position ?? 0);
-  const path = sae === null || focus === null ? null : `/saes/${segment(sae)}/features/${focus}`;
+  const commit = useApp((state) => state.commit);
+  const path = sae === null || focus === null ? null : pinned(`/saes/${segment(sae)}/features/${focus}`, commit);
   const { data, error } = useJson<FeatureBundle>(path, {}, position);
   if (sae === null || focus === null) return null;
   return (

@@ -1,6 +1,6 @@
 /** A bound that is typed. */
 import { useState } from 'react';
-import { shortNumber } from '../../core/format';
+import { shortNumber, typedNumber } from '../../core/format';
 import type { RangeFilter } from '../../core/state';
 import { putRange } from './columnState';
 import styles from './filters.module.css';
@@ -15,12 +15,6 @@ interface BoundInputProps {
   digits: number;
 }
 
-/** Null for an open bound, NaN for what is no number. */
-function numberOf(text: string): number | null {
-  const trimmed = text.trim();
-  return trimmed === '' ? null : Number(trimmed.replace('−', '-').replace(',', '.'));
-}
-
 export function BoundInput({ name, side, filter, open, digits }: BoundInputProps) {
   const bound = filter?.[side] ?? null;
   // What was typed over which bound: another control may move it meanwhile, and then that counts.
@@ -29,8 +23,10 @@ export function BoundInput({ name, side, filter, open, digits }: BoundInputProps
   const text = typed?.over === bound ? typed.text : null;
   const commit = () => {
     if (text === null) return;
-    const value = numberOf(text);
-    if (value !== null && !Number.isFinite(value)) return setWrong(true);
+    const value = typedNumber(text);
+    const other = filter?.[side === 'low' ? 'high' : 'low'] ?? null;
+    const isInverted = value !== null && other !== null && (side === 'low' ? value > other : value < other);
+    if ((value !== null && !Number.isFinite(value)) || isInverted) return setWrong(true);
     setTyped(null);
     if (value !== bound) putRange(name, filter, { [side]: value, ...(filter ? {} : { missing: 'drop' }) });
   };

@@ -7,6 +7,14 @@ import { count } from '../../core/numbers';
 import { useApp } from '../useApp';
 import styles from './chips.module.css';
 
+/** Give the focus to what is left of the chips, else to the content: what had it is gone. */
+function focusAfter(chips: Element | null): void {
+  setTimeout(() => {
+    const next = chips?.isConnected ? chips.querySelector('button') : null;
+    (next ?? document.getElementById('content'))?.focus();
+  }, 0);
+}
+
 function FilterChip({ filter }: { filter: Filter }) {
   const isUnknown = useApp(
     ({ detail }) =>
@@ -40,7 +48,11 @@ function FilterChip({ filter }: { filter: Filter }) {
         type="button"
         className={styles.cross}
         aria-label={`Remove the filter ${filter.name}`}
-        onClick={() => removeFilter(filter.id)}
+        onClick={(event) => {
+          const chips = event.currentTarget.closest('ul');
+          removeFilter(filter.id);
+          focusAfter(chips);
+        }}
       >
         ×
       </button>
@@ -93,12 +105,21 @@ function SelectionChip({ onLabel }: { onLabel: (() => void) | null }) {
       >
         Filter
       </button>
-      {onLabel ? (
+      {onLabel && selection.ids.length ? (
         <button type="button" className={styles.act} onClick={onLabel} title="Label all of them at once">
           Label …
         </button>
       ) : null}
-      <button type="button" className={styles.cross} aria-label="End the selection" onClick={clearSelection}>
+      <button
+        type="button"
+        className={styles.cross}
+        aria-label="End the selection"
+        onClick={(event) => {
+          const chips = event.currentTarget.closest('ul');
+          clearSelection();
+          focusAfter(chips);
+        }}
+      >
         ×
       </button>
     </li>

@@ -26,7 +26,11 @@ export function ColumnFilter({ name }: { name: string }) {
   const bins = useBins(column);
   const isOn = useApp((state) => state.filters.some((filter) => filter.kind !== 'set' && filter.column === name));
   const description = useApp((state) => state.detail?.columns.find((each) => each.name === name)?.description ?? null);
-  const clear = () => (['range', 'values', 'text'] as const).forEach((kind) => removeFilter(`${kind}:${name}`));
+  const clear = () => {
+    (['range', 'values', 'text'] as const).forEach((kind) => removeFilter(`${kind}:${name}`));
+    // The button goes away with the filter.
+    document.querySelector<HTMLElement>(`#${CSS.escape(`filter-${name}`)} :is(input, [tabindex='0'])`)?.focus();
+  };
   return (
     <section
       className={isOn ? `${styles.filter} ${styles.on}` : styles.filter}

@@ -18,15 +18,29 @@ export interface LabelFormProps {
   readonly onSubmit: (body: LabelNew) => Promise<void>;
   readonly onCancel?: () => void;
   readonly textRef?: RefObject<HTMLInputElement | null>;
+  /** What it is about: what was written and not saved is there again when the form is about it once more. */
+  readonly about: string;
 }
 
-export function LabelForm({ categories, initial = null, submitText, onSubmit, onCancel, textRef }: LabelFormProps) {
-  const [draft, setDraft] = useState<LabelDraft>(() => draftFrom(initial, rememberedAuthor()));
+/** What was written and not saved, while the pages are open. */
+const unsaved = new Map<string, LabelDraft>();
+
+export function LabelForm(props: LabelFormProps) {
+  const { categories, initial = null, submitText, onSubmit, onCancel, textRef, about } = props;
+  const [draft, setDraft] = useState<LabelDraft>(() => unsaved.get(about) ?? draftFrom(initial, rememberedAuthor()));
   const [problems, setProblems] = useState<ReturnType<typeof draftProblems>>({});
   const [failure, setFailure] = useState('');
   const [isBusy, setBusy] = useState(false);
   const [isEditing, setEditing] = useState(false);
-  const set = (field: keyof LabelDraft) => (value: string) => setDraft((now) => ({ ...now, [field]: value }));
+  const set = (field: keyof LabelDraft) => (value: string) => {
+    const next = { ...draft, [field]: value };
+    unsaved.set(about, next);
+    setDraft(next);
+  };
+  const cancel = (): void => {
+    unsaved.delete(about);
+    onCancel?.();
+  };
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     const found = draftProblems(draft);
@@ -37,6 +51,7 @@ export function LabelForm({ categories, initial = null, submitText, onSubmit, on
     try {
       rememberAuthor(draft.by.trim());
       await onSubmit(bodyOf(draft));
+      unsaved.delete(about);
     } catch (error) {
       setFailure(error instanceof Error ? error.message : String(error));
     } finally {
@@ -47,7 +62,7 @@ export function LabelForm({ categories, initial = null, submitText, onSubmit, on
     if (event.key !== 'Escape') return;
     if (onCancel) {
       event.stopPropagation();
-      onCancel();
+      cancel();
     } else if (event.target instanceof HTMLElement) event.target.blur();
   };
   return (
@@ -83,7 +98,7 @@ export function LabelForm({ categories, initial = null, submitText, onSubmit, on
             {submitText}
           </button>
           {onCancel ? (
-            <button type="button" onClick={onCancel}>
+            <button type="button" onClick={cancel}>
               Cancel
             </button>
           ) : null}

@@ -76,6 +76,7 @@ export function LabelPanel(props: LabelPanelProps) {
         <div className={styles.history}>
           <LabelForm
             key={`${feature} ${edited?.id ?? ''} ${turn}`}
+            about={`${sae} ${feature} ${edited?.id ?? ''}`}
             categories={categories}
             initial={edited}
             submitText={edited ? 'Replace label' : 'Save label'}
