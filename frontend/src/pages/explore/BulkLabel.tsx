@@ -26,8 +26,8 @@ export function BulkLabel({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={`Label ${plural(selection.ids.length, 'feature')}`} onClose={onClose}>
       <p className="muted">
-        Selection <b dir="auto">{selection.name}</b>: all of them get this label in one event, which supersedes what
-        they had. The history stays.
+        Selection <b dir="auto">{selection.name}</b>: all of them get this label in one event, which supersedes what its
+        author said of them before. What others said, and the history, stay.
       </p>
       <LabelForm
         about={`the selection of ${sae}`}

@@ -12,7 +12,7 @@ import { Go } from '../../ui/Go';
 import { LineTable } from '../../ui/section/LineTable';
 import { namedToken } from '../../ui/tokens/shown';
 import { TokenNames } from '../../ui/tokens/TokenNames';
-import { Absent, Section } from '../../ui/section/Section';
+import { Absent, Section, Skeleton } from '../../ui/section/Section';
 import styles from './feature.module.css';
 import { featurePath } from './Header';
 
@@ -69,7 +69,7 @@ export function Neighbours({ bundle, reason }: { bundle: FeatureBundle; reason: 
 
 export function Coactive({ bundle, reason }: { bundle: FeatureBundle; reason: string }) {
   const [by, setBy] = useState<Measure>('pearson');
-  const { partners, error } = usePartners(bundle, by);
+  const { partners, isComing, error } = usePartners(bundle, by);
   const shown = partners?.slice(0, MOST) ?? [];
   const tools = bundle.coactive?.length ? (
     <>
@@ -91,9 +91,9 @@ export function Coactive({ bundle, reason }: { bundle: FeatureBundle; reason: st
       tools={tools}
     >
       {error ? <Absent>{error.message}</Absent> : null}
-      {shown.length ? (
-        <PartnerTable partners={shown} sae={bundle.sae} feature={bundle.feature} />
-      ) : (
+      {isComing ? <Skeleton lines={MOST} label="Features are on their way" /> : null}
+      {shown.length ? <PartnerTable partners={shown} sae={bundle.sae} feature={bundle.feature} /> : null}
+      {shown.length || isComing || error ? null : (
         <Absent>{partners ? 'No other feature fires at its rows.' : reason}</Absent>
       )}
     </Section>
@@ -134,7 +134,14 @@ function PartnerTable({ partners, sae, feature }: { partners: readonly Partner[]
   );
 }
 
-function usePartners(bundle: FeatureBundle, by: Measure): { partners: readonly Partner[] | null; error: Error | null } {
+interface Partners {
+  readonly partners: readonly Partner[] | null;
+  readonly isComing: boolean;
+  readonly error: Error | null;
+}
+
+/** The features that a measure puts first; never those of another measure in their place. */
+function usePartners(bundle: FeatureBundle, by: Measure): Partners {
   const [answer, setAnswer] = useState<{ to: string; rows: Partner[] } | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const isGiven = by === 'pearson' || !bundle.coactive;
@@ -156,7 +163,8 @@ function usePartners(bundle: FeatureBundle, by: Measure): { partners: readonly P
     );
     return () => asking.abort();
   }, [bundle, by, isGiven, to]);
-  return { partners: isGiven ? bundle.coactive : answer?.to === to ? answer.rows : bundle.coactive, error };
+  const partners = isGiven ? bundle.coactive : answer?.to === to ? answer.rows : null;
+  return { partners, isComing: !isGiven && !partners && !error, error };
 }
 
 interface FeatureNameProps {

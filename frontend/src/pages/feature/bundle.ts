@@ -47,6 +47,7 @@ export function useBundle(sae: string, feature: number, version: string): Bundle
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     let isOver = false;
+    setState((now) => (now.error ? { ...now, error: null } : now));
     fetchBundle(sae, feature, version).then(
       (bundle) => {
         if (!isOver) setState({ bundle, error: null });

@@ -174,7 +174,8 @@ export class MapController {
     const before = this.store.getState();
     const isSame =
       layers.length === before.layers.length && layers.every((layer, i) => layer.places === before.layers[i].places);
-    const keepsCamera = before.status === 'loading' || isSame;
+    // Whoever chooses another map of the same SAE says that all of it is to be seen; going back brings its camera.
+    const keepsCamera = before.status === 'loading' || isSame || before.layers[0]?.sae === sae;
     this.#cursor = null;
     this.#groups = [];
     this.store.setState({ layers, without, tip: null, edges: null });

@@ -17,7 +17,8 @@ export function WordsFilter({ column }: { column: TextColumn }) {
   const view = useApp((state) => state.view);
   const n = useApp((state) => state.store?.n ?? 0);
   const [text, setText] = useState(filter?.query ?? '');
-  useEffect(() => setText(filter?.query ?? ''), [filter]);
+  // A space at the end is a word in the making, and no part of the filter yet.
+  useEffect(() => setText((now) => (now.trim() === (filter?.query ?? '') ? now : (filter?.query ?? ''))), [filter]);
   useEffect(() => {
     const query = text.trim();
     if (query === (filter?.query ?? '')) return;

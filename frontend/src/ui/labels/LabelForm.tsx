@@ -35,6 +35,7 @@ export function LabelForm(props: LabelFormProps) {
   const set = (field: keyof LabelDraft) => (value: string) => {
     const next = { ...draft, [field]: value };
     unsaved.set(about, next);
+    if (field === 'by') rememberAuthor(value.trim());
     setDraft(next);
   };
   const cancel = (): void => {

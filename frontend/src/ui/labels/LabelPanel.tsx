@@ -3,10 +3,10 @@
 import { useEffect, useState, type RefObject } from 'react';
 
 import { getJson, isAborted, postJson, segment } from '../../core/api';
-import { announce, report } from '../../core/messages';
+import { announce, report, tell } from '../../core/messages';
 import type { Category, Label, LabelHistory, LabelNew } from '../../core/types';
 import { plural } from '../../core/numbers';
-import { rememberAuthor, rememberedAuthor } from './author';
+import { rememberedAuthor } from './author';
 import { LabelCard } from './LabelCard';
 import { LabelForm } from './LabelForm';
 import { coloursOf } from './labels';
@@ -95,8 +95,9 @@ export function LabelPanel(props: LabelPanelProps) {
 function Retract({ path, label, onDone }: { path: string; label: Label; onDone: () => void }) {
   const [isAsked, setAsked] = useState(false);
   const retract = (): void => {
-    const by = rememberedAuthor() || label.by;
-    rememberAuthor(by);
+    const by = rememberedAuthor();
+    // The history says who took a label back: never somebody who did not.
+    if (!by) return tell('info', 'Who takes it back?', 'Write your name in "By" below, then retract.');
     postJson(path, { action: 'retract', by, supersedes: [label.id] }).then(() => {
       announce('The label is retracted');
       onDone();

@@ -1,7 +1,7 @@
 /** Search over features and documents: words, or the number of a feature. */
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { useLocation } from 'wouter';
-import { report } from '../../core/messages';
+import { report, tell } from '../../core/messages';
 import { featureOf, hasIndex, search, type Found, type FoundHit } from '../../core/search';
 import { app, select } from '../../core/state';
 import { segment } from '../../core/api';
@@ -15,6 +15,8 @@ import { useCommands } from '../useCommands';
 import styles from './search.module.css';
 
 const LIMIT = 30;
+/** As many hits as the server gives at once. */
+const MOST_SELECTED = 1000;
 const DELAY = 140;
 
 /** The number of a feature that was typed, as a hit before all others. */
@@ -92,6 +94,17 @@ function foundText(found: Found): string {
   return `${count(found.total)} found${found.total > LIMIT ? `, the first ${LIMIT} shown` : ''}${by}`;
 }
 
+/** Select the features of the SAE on show that a search finds, and not only those that it lists. */
+async function selectFound(query: string): Promise<void> {
+  const { sae, store } = app.getState();
+  const first = numberHit(query);
+  const { hits, total } = await search(query, { sae, store, kind: 'features', limit: MOST_SELECTED });
+  const found = hits.flatMap((hit) => (hit.feature !== null && (hit.sae ?? sae) === sae ? [hit.feature] : []));
+  const all = typeof first?.feature === 'number' ? [first.feature, ...found] : found;
+  select(all, `Search: ${query}`);
+  if (total > hits.length) tell('info', `${count(hits.length)} of ${count(total)} are selected, the best`);
+}
+
 export function SearchBox() {
   const [query, setQuery] = useState('');
   const [isOpen, setOpen] = useState(false);
@@ -112,11 +125,7 @@ export function SearchBox() {
     follow(hit);
   };
   const selectAll = () => {
-    const { sae } = app.getState();
-    select(
-      hits.flatMap((hit) => (hit.feature !== null && hit.sae === sae ? [hit.feature] : [])),
-      `Search: ${query.trim()}`,
-    );
+    selectFound(query.trim()).catch(report);
     setOpen(false);
     // Keys are those of the page again, which shows what was selected.
     input.current?.blur();

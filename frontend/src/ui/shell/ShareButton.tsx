@@ -28,7 +28,7 @@ export function ShareButton() {
       tell(
         'info',
         `The link leaves out a list of more than ${MOST_IDS} features`,
-        'The server is read-only and keeps no lists',
+        app.getState().readOnly ? 'The server is read-only and keeps no lists' : 'The server did not take it',
       );
   };
   return (
