@@ -68,8 +68,9 @@ def test_decoder_rows_keep_length_one(workers: Workers) -> None:
 
 
 def test_the_same_seed_gives_the_same_weights_whatever_the_threads() -> None:
-    states = planted(500, 6, 8)
-    recipe = Recipe(n_features=12, k=2, epochs=3, batch=64)
+    # Arrays long enough for several blocks, and with numbers left over.
+    states = planted(500, 6, 27)
+    recipe = Recipe(n_features=61, k=2, epochs=3, batch=64)
     found = []
     for n_threads in (1, 2, 3):
         with Workers(n_threads) as workers:

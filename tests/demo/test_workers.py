@@ -26,3 +26,13 @@ def test_an_error_in_a_thread_is_raised(workers: Workers) -> None:
 
     with pytest.raises(ZeroDivisionError):
         workers.each_slice(4, fail)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("n", [0, 1, 255, 256, 257, 1647, 4096])
+def test_slices_begin_at_whole_blocks_and_cover_everything(n: int, n_threads: int) -> None:
+    found: list[slice] = []
+    with Workers(n_threads) as workers:
+        workers.each_slice(n, found.append, block=256)
+    assert all(part.start % 256 == 0 for part in found)
+    assert sorted(i for part in found for i in range(part.start, part.stop)) == list(range(n))

@@ -29,6 +29,8 @@ __all__ = ["Gradients", "Recipe", "gradients", "initial", "train"]
 Int64 = npt.NDArray[np.int64]
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+_AT_ONCE = 256
+"""A multiple of how many float32 any processor takes at once, and of how often compilers unroll that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +236,7 @@ def _move(array: Float32, slope: Float32, memory: _Moments, pace: _Pace, workers
     def numbers(part: slice) -> None:
         _adam(flat[0][part], flat[1][part], flat[2][part], flat[3][part], pace)
 
-    workers.each_slice(array.size, numbers)
+    workers.each_slice(array.size, numbers, block=_AT_ONCE)
 
 
 def _pace(recipe: Recipe, step: int, n_steps: int, n_rows: int) -> _Pace:

@@ -35,9 +35,14 @@ class Workers:
     ) -> None:
         self._pool.shutdown()
 
-    def each_slice(self, n: int, work: Callable[[slice], None]) -> None:
-        """Call `work` with slices that cover `range(n)` once, at the same time; an error in one is raised."""
-        bounds = [n * part // self.n_threads for part in range(self.n_threads + 1)]
+    def each_slice(self, n: int, work: Callable[[slice], None], *, block: int = 1) -> None:
+        """Call `work` with slices that cover `range(n)` once, at the same time; an error in one is raised.
+
+        Slices begin at multiples of `block`. A loop that processors take many numbers of at once rounds those that
+        are left over at its end in another way: where it runs over numbers alone, its block must hold whole such steps.
+        """
+        n_blocks = -(-n // block)
+        bounds = [min(n, n_blocks * part // self.n_threads * block) for part in range(self.n_threads + 1)]
         slices = [slice(start, stop) for start, stop in pairwise(bounds) if stop > start]
         for _ in self._pool.map(work, slices):
             pass
