@@ -172,10 +172,8 @@ export class MapController {
     const without = [sae, ...names].filter((name) => !layers.some((layer) => layer.sae === name));
     if (!layers.length) return this.store.setState({ status: 'none', layers, without });
     const before = this.store.getState();
-    const isSame =
-      layers.length === before.layers.length && layers.every((layer, i) => layer.places === before.layers[i].places);
     // Whoever chooses another map of the same SAE says that all of it is to be seen; going back brings its camera.
-    const keepsCamera = before.status === 'loading' || isSame || before.layers[0]?.sae === sae;
+    const keepsCamera = before.status === 'loading' || before.layers[0]?.sae === sae;
     this.#cursor = null;
     this.#groups = [];
     this.store.setState({ layers, without, tip: null, edges: null });
